@@ -1,0 +1,132 @@
+//! The command line: arguments and words, and one library call per command.
+
+mod check;
+pub mod environment;
+mod interrupt;
+mod new;
+mod options;
+mod status;
+mod target;
+mod terminal;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::project::diagnostic::Diagnostic;
+use crate::report::exit::Exit;
+use options::Options;
+
+/// Migrations prepare the bed, fixtures fill it, scenarios prove what grew.
+///
+/// A project is a directory with `migrations/*.sql`, `fixtures/*.yaml` and `scenarios/*.yaml`.
+/// Every command may be run again: what is there already is left alone, and said to be there.
+#[derive(Debug, Parser)]
+#[command(name = "seedbed", version, max_term_width = 100, after_help = AFTER_HELP, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+const AFTER_HELP: &str = "\
+Where the database is:
+  --url, else CONNECTION_STRING, else DATABASE_URL, else PGHOST, PGDATABASE and the other PG*
+  variables; each may stand in a .env file in the project or above it. --throwaway needs none.
+
+Examples:
+  seedbed up --throwaway         try the project on a database that is gone afterwards
+  seedbed up --wait 2min         in a deployment: wait for the server, migrate, run the scenarios
+  seedbed check                  find every mistake that can be found without a database
+  seedbed new fixture employees  begin a fixture from the columns of the table
+
+Exit status:
+  0 everything held                    3 the database is out of reach, or refused us
+  1 a step did not hold, or its SQL    4 a migration failed, or the history does not fit
+  2 usage, or the project is invalid   6 a commit whose outcome could not be learned
+  130, 143 interrupted; the running step was rolled back";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Migrate, then run the scenarios
+    ///
+    /// Waits for the database, applies pending migrations, each in a transaction of its own, and
+    /// runs the scenarios in the order of their files, each step in a transaction of its own. The
+    /// first step of a scenario that does not hold is rolled back and ends that scenario.
+    Up {
+        /// Scenarios to run, by file name or title [default: all]
+        scenarios: Vec<String>,
+    },
+    /// Apply pending migrations
+    ///
+    /// Each file of `migrations/` is applied once, in one transaction with its row in refinery's
+    /// history table. Files are named `V1__what_it_does.sql`.
+    Migrate,
+    /// Apply fixtures
+    ///
+    /// Rows that are missing are inserted in one transaction; references between fixtures are
+    /// resolved whatever their order. Migrations are not applied: `up` or `migrate` does that.
+    Seed {
+        /// Fixtures to apply, by name [default: all]
+        fixtures: Vec<String>,
+    },
+    /// Run scenarios
+    ///
+    /// Like `up`, without migrating.
+    Run {
+        /// Scenarios to run, by file name or title [default: all]
+        scenarios: Vec<String>,
+    },
+    /// Show which migrations are applied, pending, or do not fit
+    ///
+    /// Writes nothing. Exits with 4 when the history does not fit the files.
+    Status,
+    /// Find mistakes without running anything
+    ///
+    /// Reads every file and lists everything that can be known to be wrong without a database, all
+    /// at once, each at its file, line and column.
+    Check,
+    /// Begin a new file
+    #[command(subcommand)]
+    New(new::New),
+}
+
+/// Runs the command line of this process, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    cli.options.color.apply();
+    let exit = match &cli.command {
+        Command::Up { scenarios } => up::up(&cli.options, scenarios, up::Migrations::First),
+        Command::Run { scenarios } => up::up(&cli.options, scenarios, up::Migrations::Not),
+        Command::Migrate => up::migrate(&cli.options),
+        Command::Seed { fixtures } => up::seed(&cli.options, fixtures),
+        Command::Status => status::status(&cli.options),
+        Command::Check => check::check(&cli.options),
+        Command::New(new) => new::new(&cli.options, new),
+    };
+    let exit = exit.unwrap_or_else(|refusal| {
+        terminal::refuse(&cli.options, &refusal);
+        refusal.exit
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Why a command did not begin its work.
+struct Refusal {
+    exit: Exit,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Refusal {
+    fn new(exit: Exit, diagnostic: Diagnostic) -> Refusal {
+        Refusal { exit, diagnostics: vec![diagnostic] }
+    }
+}

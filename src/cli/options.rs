@@ -1,0 +1,125 @@
+//! The options that every command understands.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::database::retry::Policy;
+use crate::database::session::Limits;
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// The project's directory
+    #[arg(long, value_name = "DIR", default_value = ".", global = true, help_heading = "Project")]
+    pub dir: PathBuf,
+
+    /// The database, like postgres://user@host/name
+    ///
+    /// Other processes can see it: keep passwords in CONNECTION_STRING, PGPASSWORD or a .pgpass
+    /// file. SQLAlchemy, JDBC and key=value spellings are understood too.
+    #[arg(long, value_name = "URL", global = true, help_heading = "Database")]
+    pub url: Option<String>,
+
+    /// Use a temporary PostgreSQL, started from this machine's own server programs
+    ///
+    /// It listens on no port, and is stopped and removed at the end, whatever the end is.
+    #[arg(long, global = true, conflicts_with = "url", help_heading = "Database")]
+    pub throwaway: bool,
+
+    /// The .env file to read [default: the nearest one in the project or above it]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Database")]
+    pub env_file: Option<PathBuf>,
+
+    /// How long to wait for a server that does not answer yet
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub wait: Duration,
+
+    /// How often to try a step or migration when the connection fails under it
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..), global = true, help_heading = "Patience")]
+    pub attempts: u32,
+
+    /// The pause before the second try; it doubles with each further one
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub retry_delay: Duration,
+
+    /// The most time one connection may take to be made
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub connect_timeout: Duration,
+
+    /// The most time one step may take; 0s for no limit
+    #[arg(long, value_name = "TIME", default_value = "5min", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub statement_timeout: Duration,
+
+    /// The most time one migration may take; 0s for no limit
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub migration_timeout: Duration,
+
+    /// The most time to wait for a lock that another session holds; 0s for no limit
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub lock_timeout: Duration,
+
+    /// Write the result as one JSON document to standard output
+    #[arg(long, global = true, help_heading = "Output")]
+    pub json: bool,
+
+    /// Only tell what failed, and the result
+    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Tell of everything, as it begins
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub verbose: bool,
+
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = "Output")]
+    pub color: Color,
+}
+
+impl Options {
+    /// The limits of a session.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            connect: self.connect_timeout,
+            statement: self.statement_timeout,
+            migration: self.migration_timeout,
+            lock: self.lock_timeout,
+            // The server ends a statement itself; this long after that it is given up for dead.
+            grace: Duration::from_secs(30),
+        }
+    }
+
+    /// How often steps and migrations are tried.
+    pub fn retry(&self) -> Policy {
+        Policy {
+            attempts_max: self.attempts,
+            delay_first: self.retry_delay,
+            delay_max: Duration::from_secs(30).max(self.retry_delay),
+            total_max: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Makes it the choice for everything this process prints.
+    pub fn apply(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}

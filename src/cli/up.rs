@@ -1,0 +1,134 @@
+//! `up`, `migrate`, `seed` and `run`: the commands that do the work, or a part of it.
+
+use super::Refusal;
+use super::options::Options;
+use super::target::Target;
+use super::terminal::{Terminal, print_diagnostics};
+use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::scenario::Scenario;
+use crate::project::source::{Name, Source, Span};
+use crate::project::{Project, load};
+use crate::report::exit::Exit;
+use crate::report::has_errors;
+use crate::run::{Story, Work, run};
+use crate::step::{Step, seed};
+
+/// Whether migrations come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrations {
+    /// They do.
+    First,
+    /// They are left alone.
+    Not,
+}
+
+/// Runs scenarios, after migrating if asked.
+pub fn up(options: &Options, scenarios: &[String], migrations: Migrations) -> Result<Exit, Refusal> {
+    let (project, warnings) = project(options)?;
+    let stories = select(&project, scenarios)?.into_iter().map(Story::from).collect();
+    work(options, &project, &warnings, migrations == Migrations::First, stories)
+}
+
+/// Applies pending migrations.
+pub fn migrate(options: &Options) -> Result<Exit, Refusal> {
+    let (project, warnings) = project(options)?;
+    work(options, &project, &warnings, true, Vec::new())
+}
+
+/// Applies fixtures, as one step.
+pub fn seed(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
+    let (project, warnings) = project(options)?;
+    let source = Source::new("the command line", "");
+    let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
+    let unknown: Vec<Diagnostic> = names
+        .iter()
+        .filter(|name| project.fixture(name).is_none())
+        .map(|name| {
+            Diagnostic::error(format!("there is no fixture `{name}`"))
+                .maybe_help(did_you_mean(name, known.clone()))
+        })
+        .collect();
+    if !unknown.is_empty() {
+        return Err(Refusal { exit: Exit::Invalid, diagnostics: unknown });
+    }
+    let chosen: Vec<String> =
+        if names.is_empty() { known.map(str::to_owned).collect() } else { names.to_vec() };
+    if chosen.is_empty() {
+        return Err(Refusal::new(
+            Exit::Invalid,
+            Diagnostic::error("the project has no fixtures").help("begin one: `seedbed new fixture TABLE`"),
+        ));
+    }
+    let fixtures = chosen.iter().map(|name| Name { text: name.clone(), span: Span::default() }).collect();
+    let step = Step {
+        kind: &seed::KIND,
+        title: Name { text: chosen.join(", "), span: Span::default() },
+        span: Span::default(),
+        action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None }),
+        accepted: seed::KIND.accepted.to_vec(),
+        expect_span: None,
+        source,
+    };
+    let stories = vec![Story { title: "fixtures", file: "", steps: std::slice::from_ref(&step) }];
+    work(options, &project, &warnings, false, stories)
+}
+
+/// The project, when it has no errors; its warnings beside it.
+pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal> {
+    let (project, mut diagnostics) = Project::parse(load::load(&options.dir));
+    if has_errors(&diagnostics) {
+        diagnostics.sort_by_key(|diagnostic| {
+            diagnostic.place.as_ref().map(|place| (place.source.path.clone(), place.span.start))
+        });
+        return Err(Refusal { exit: Exit::Invalid, diagnostics });
+    }
+    Ok((project, diagnostics))
+}
+
+fn work(
+    options: &Options,
+    project: &Project,
+    warnings: &[Diagnostic],
+    migrate: bool,
+    stories: Vec<Story>,
+) -> Result<Exit, Refusal> {
+    if !options.json {
+        print_diagnostics(warnings);
+    }
+    let mut target = Target::choose(options)?;
+    let work = Work { project, migrate, stories, retry: options.retry() };
+    let mut terminal = Terminal::new(options);
+    let report = run(&work, &mut target.connection, &mut |event| terminal.show(&event));
+    // The server goes first, so that nothing is left when the last line is read.
+    drop(target);
+    terminal.finish(&report);
+    Ok(report.exit())
+}
+
+/// The scenarios of these names: a file's name with or without directory and extension, or a title.
+fn select<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Scenario>, Refusal> {
+    if names.is_empty() {
+        return Ok(project.scenarios.iter().collect());
+    }
+    let mut selected: Vec<&Scenario> = Vec::new();
+    let mut unknown = Vec::new();
+    for name in names {
+        let is_meant = |scenario: &&Scenario| {
+            let source = &scenario.source;
+            source.stem() == name
+                || scenario.title.text == *name
+                || source.path == *name
+                || source.path.ends_with(&format!("/{name}"))
+        };
+        let before = selected.len();
+        selected.extend(project.scenarios.iter().filter(is_meant));
+        if selected.len() == before {
+            let known = project.scenarios.iter().map(|scenario| scenario.source.stem());
+            unknown.push(
+                Diagnostic::error(format!("there is no scenario `{name}`"))
+                    .maybe_help(did_you_mean(name, known)),
+            );
+        }
+    }
+    if unknown.is_empty() { Ok(selected) } else { Err(Refusal { exit: Exit::Invalid, diagnostics: unknown }) }
+}

@@ -1,0 +1,12 @@
+//! DOING: one resource a file. The only place that knows `postgres`.
+
+pub mod catalog;
+pub mod connection;
+pub mod dsn;
+pub mod error;
+pub mod passfile;
+pub mod retry;
+pub mod secret;
+pub mod session;
+pub mod throwaway;
+pub mod tls;

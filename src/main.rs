@@ -1,0 +1,5 @@
+//! The `seedbed` command.
+
+fn main() -> std::process::ExitCode {
+    seedbed::cli::main()
+}

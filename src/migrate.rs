@@ -1,0 +1,9 @@
+//! Migrations: the only place that knows `refinery`.
+//!
+//! refinery plans, verifies and writes its own history; what it leaves open is closed around it:
+//! each migration and its history row are one transaction (its default makes them two), a damaged
+//! history is an error instead of a panic, and a failing migration is found in its file.
+
+pub mod apply;
+pub mod history;
+pub mod state;

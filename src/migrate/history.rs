@@ -1,0 +1,49 @@
+//! What refinery's history table says was applied.
+
+use std::time::Duration;
+
+use crate::database::error::Error;
+use crate::database::session::{Session, sqlstate};
+
+/// The table's name; refinery's own.
+pub const TABLE: &str = "refinery_schema_history";
+
+/// One applied migration, as the table has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The version.
+    pub version: i64,
+    /// The name behind the version, `None` in a damaged row.
+    pub name: Option<String>,
+    /// When, as RFC 3339 text.
+    pub applied_on: Option<String>,
+    /// The checksum as decimal text.
+    pub checksum: Option<String>,
+}
+
+/// Reads the history in one round trip. No table is an empty history; nothing is written.
+pub fn read(session: &mut Session, limit: Duration) -> Result<Option<Vec<Applied>>, Error> {
+    let sql = format!("select version, name, applied_on, checksum from {TABLE} order by version");
+    match session.simple(sql, limit) {
+        Ok(rows) => Ok(Some(
+            rows.into_iter()
+                .map(|mut row| {
+                    row.resize(4, None);
+                    let mut cells = row.into_iter();
+                    Applied {
+                        version: cells
+                            .next()
+                            .flatten()
+                            .and_then(|text| text.parse().ok())
+                            .unwrap_or_default(),
+                        name: cells.next().flatten(),
+                        applied_on: cells.next().flatten(),
+                        checksum: cells.next().flatten(),
+                    }
+                })
+                .collect(),
+        )),
+        Err(error) if sqlstate(&error) == Some("42P01") => Ok(None),
+        Err(error) => Err(error),
+    }
+}

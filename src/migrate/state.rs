@@ -1,0 +1,193 @@
+//! Files against history: what is applied, what is pending, and what does not fit.
+
+use refinery::Migration as Refinery;
+
+use super::history::{Applied, TABLE};
+use crate::project::diagnostic::Diagnostic;
+use crate::project::migration::Migration;
+use crate::project::source::Span;
+
+/// One version, seen from both sides.
+#[derive(Debug, Clone)]
+pub struct Version<'a> {
+    /// The version.
+    pub version: i64,
+    /// The file, if there is one.
+    pub file: Option<&'a Migration>,
+    /// The row of the history, if there is one.
+    pub applied: Option<&'a Applied>,
+    /// What that makes it.
+    pub state: State,
+}
+
+/// What a version is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Applied, and the file is what was applied.
+    Applied,
+    /// To be applied.
+    Pending,
+    /// Applied, and the file is another one since.
+    Drifted,
+    /// Applied, and the file is gone.
+    Missing,
+    /// Not applied, though a higher version is.
+    OutOfOrder,
+    /// The history's row cannot be read.
+    Damaged,
+}
+
+impl State {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Applied => "applied",
+            State::Pending => "pending",
+            State::Drifted => "drifted",
+            State::Missing => "missing",
+            State::OutOfOrder => "out of order",
+            State::Damaged => "damaged",
+        }
+    }
+
+    /// Whether `up` refuses to go on.
+    pub fn is_fault(self) -> bool {
+        !matches!(self, State::Applied | State::Pending)
+    }
+}
+
+/// Compares files and history; sorted by version.
+pub fn compare<'a>(files: &'a [Migration], applied: &'a [Applied]) -> Vec<Version<'a>> {
+    let current = applied.iter().map(|row| row.version).max();
+    let mut versions: Vec<Version> = files
+        .iter()
+        .map(|file| {
+            let version = i64::from(file.version);
+            let row = applied.iter().find(|row| row.version == version);
+            let state = match row {
+                Some(row) => state_of(file, row),
+                None if !file.unversioned && current.is_some_and(|current| current >= version) => {
+                    State::OutOfOrder
+                }
+                None => State::Pending,
+            };
+            Version { version, file: Some(file), applied: row, state }
+        })
+        .collect();
+    let gone = applied.iter().filter(|row| !files.iter().any(|file| i64::from(file.version) == row.version));
+    versions.extend(gone.map(|row| {
+        let state = if is_damaged(row) { State::Damaged } else { State::Missing };
+        Version { version: row.version, file: None, applied: Some(row), state }
+    }));
+    versions.sort_by_key(|version| version.version);
+    versions
+}
+
+/// refinery's checksum of a file: of its name, version and text, byte for byte.
+pub fn checksum(file: &Migration) -> Option<u64> {
+    Refinery::unapplied(&file.stem(), &file.source.text).ok().map(|migration| migration.checksum())
+}
+
+fn state_of(file: &Migration, row: &Applied) -> State {
+    if is_damaged(row) {
+        return State::Damaged;
+    }
+    let same_text = row.checksum == checksum(file).map(|checksum| checksum.to_string());
+    if same_text && row.name.as_deref() == Some(&file.name) { State::Applied } else { State::Drifted }
+}
+
+fn is_damaged(row: &Applied) -> bool {
+    let is_number = row.checksum.as_ref().is_some_and(|text| text.parse::<u64>().is_ok());
+    row.name.is_none() || row.applied_on.is_none() || !is_number
+}
+
+/// What keeps the pending migrations from being applied, in words.
+pub fn faults(versions: &[Version]) -> Vec<Diagnostic> {
+    versions.iter().filter(|version| version.state.is_fault()).map(fault).collect()
+}
+
+fn fault(version: &Version) -> Diagnostic {
+    let number = version.version;
+    let when = version.applied.and_then(|row| row.applied_on.as_deref()).unwrap_or("an unknown time");
+    let diagnostic = match version.state {
+        State::Drifted => {
+            let name = version.applied.and_then(|row| row.name.as_deref()).unwrap_or("?");
+            let renamed = version.file.is_some_and(|file| file.name != name);
+            let diagnostic =
+                Diagnostic::error(format!("migration {number} is not what was applied")).note(if renamed {
+                    format!("it was applied as `{name}` on {when}")
+                } else {
+                    format!("its text has changed since it was applied on {when}")
+                });
+            let has_crlf = version.file.is_some_and(|file| file.source.text.contains("\r\n"));
+            let diagnostic = if has_crlf {
+                diagnostic.note("the file has CRLF line ends; if it was applied with LF, convert it back")
+            } else {
+                diagnostic
+            };
+            diagnostic.help("restore the file, and write the change as a new migration")
+        }
+        State::Missing => {
+            let name = version.applied.and_then(|row| row.name.as_deref()).unwrap_or("?");
+            Diagnostic::error(format!(
+                "migration {number} `{name}` was applied on {when}, and its file is gone"
+            ))
+            .help("restore the file, or deploy the version of the project that has it")
+        }
+        State::OutOfOrder => Diagnostic::error(format!(
+            "migration {number} is older than what is applied, and was never applied"
+        ))
+        .help("give it a version above the newest applied one, or name it `U…` if its order does not matter"),
+        _ => Diagnostic::error(format!("the row of version {number} in `{TABLE}` is damaged"))
+            .note("a name, a time and a checksum that is a number are expected")
+            .help("repair the row by hand, from a backup or another database with the same migrations"),
+    };
+    match version.file {
+        Some(file) => diagnostic.at(&file.source, Span::default()),
+        None => diagnostic,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::source::Source;
+
+    /// Two rows of a public dump of a `refinery_schema_history`, and one of our own making, say
+    /// how refinery hashes; here the state machine around it is tested.
+    #[test]
+    fn every_pair_of_file_and_row_has_a_state() {
+        let file = |name: &str, text: &str| Migration::parse(Source::new(name, text)).unwrap();
+        let files = [
+            file("V1__a.sql", "select 1"),
+            file("V2__b.sql", "select 2"),
+            file("V4__d.sql", "select 4"),
+            file("U3__c.sql", "select 3"),
+            file("V9__i.sql", "select 9"),
+            file("V5__e.sql", "select 5"),
+        ];
+        let row = |version, name: &str, checksum: Option<u64>| Applied {
+            version,
+            name: Some(name.to_owned()),
+            applied_on: Some("2026-01-01T00:00:00Z".to_owned()),
+            checksum: checksum.map(|checksum| checksum.to_string()),
+        };
+        let rows =
+            [row(1, "a", checksum(&files[0])), row(2, "b", Some(7)), row(6, "f", Some(1)), row(5, "e", None)];
+        let states: Vec<String> = compare(&files, &rows)
+            .iter()
+            .map(|version| format!("{} {}", version.version, version.state.word()))
+            .collect();
+        assert_eq!(
+            states,
+            ["1 applied", "2 drifted", "3 pending", "4 out of order", "5 damaged", "6 missing", "9 pending"]
+        );
+    }
+
+    #[test]
+    fn checksums_are_refinery_s() {
+        let file = Migration::parse(Source::new("V1__initial.sql", "create table a (id int);\n")).unwrap();
+        let own = Refinery::unapplied("V1__initial", "create table a (id int);\n").unwrap();
+        assert_eq!(checksum(&file), Some(own.checksum()));
+    }
+}

@@ -1,0 +1,128 @@
+//! TO DO: what will be sent to the server, decided before anything is sent.
+//!
+//! A step of any kind becomes one [`Batch`]: one statement in one transaction, and a pure judgement
+//! of what comes back.
+
+pub mod catalog;
+pub mod quote;
+pub mod resolve;
+
+use std::fmt;
+
+use crate::project::diagnostic::Diagnostic;
+use crate::project::source::Place;
+use crate::step::Outcome;
+
+/// One transaction: a statement, and what its answer means.
+pub struct Batch {
+    /// Whether the transaction may write.
+    pub access: Access,
+    /// What is sent.
+    pub statement: Statement,
+    /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
+    pub refusals: &'static [(&'static str, Outcome)],
+    /// What the answer means.
+    pub judge: Judge,
+}
+
+/// Judges an answer: how the step ended, or the problems that left it without an end.
+pub type Judge = Box<dyn Fn(&Answer) -> Result<Judgement, Vec<Diagnostic>> + Send + Sync>;
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Batch").field("statement", &self.statement.sql).finish_non_exhaustive()
+    }
+}
+
+/// Whether a transaction may write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// `begin read only`
+    Read,
+    /// `begin read write`
+    Write,
+}
+
+/// SQL with its parameters. Every column it returns is text.
+#[derive(Default)]
+pub struct Statement {
+    /// The text, with `$1`…
+    pub sql: String,
+    /// The values, in order.
+    pub parameters: Vec<Parameter>,
+    /// Finds the place of a character position in a part of `sql` that the author wrote.
+    pub locate: Option<Locate>,
+    /// Cells inside list parameters, each with its type, to find one the server refused.
+    pub cells: Vec<Cell>,
+}
+
+/// From a character position in the SQL, as the server counts, to the author's place.
+pub type Locate = Box<dyn Fn(usize) -> Option<Place> + Send + Sync>;
+
+/// A value bound to a statement: always as text, which the server reads by the type it needs.
+pub struct Parameter {
+    /// The value.
+    pub value: Value,
+    /// Where the author wrote it.
+    pub place: Option<Place>,
+    /// What it is for, like `employees.name`.
+    pub what: String,
+}
+
+/// The value of a parameter.
+pub enum Value {
+    /// One text, or NULL.
+    Text(Option<String>),
+    /// A `text[]`.
+    List(Vec<Option<String>>),
+}
+
+/// A single cell of a list parameter.
+pub struct Cell {
+    /// The value as text.
+    pub text: String,
+    /// The column's type as declared, length and precision included.
+    pub type_name: String,
+    /// Where the author wrote it.
+    pub place: Place,
+    /// The column, like `employees.name`.
+    pub what: String,
+}
+
+impl Statement {
+    /// Binds a text and returns its `$n`.
+    pub fn bind(&mut self, value: Option<String>, place: Option<Place>, what: impl Into<String>) -> String {
+        self.parameters.push(Parameter { value: Value::Text(value), place, what: what.into() });
+        format!("${}", self.parameters.len())
+    }
+
+    /// Binds a list of texts and returns its `$n`.
+    pub fn bind_list(&mut self, values: Vec<Option<String>>) -> String {
+        self.parameters.push(Parameter { value: Value::List(values), place: None, what: String::new() });
+        format!("${}", self.parameters.len())
+    }
+}
+
+/// What came back: rows of texts, and of NULLs.
+pub type Answer = Vec<Vec<Option<String>>>;
+
+/// How a step ended.
+#[derive(Debug)]
+pub struct Judgement {
+    /// The end.
+    pub outcome: Outcome,
+    /// A few words beside it, like `2 rows`.
+    pub detail: Option<String>,
+    /// What to tell when this end is not accepted.
+    pub problem: Option<Diagnostic>,
+}
+
+/// A cell of an answer as text, NULL as the empty text.
+pub fn text(row: &[Option<String>], column: usize) -> &str {
+    row.get(column).and_then(Option::as_deref).unwrap_or_default()
+}
+
+/// A cell of an answer as a number; 0 when it is none.
+pub fn number(row: &[Option<String>], column: usize) -> usize {
+    text(row, column).parse().unwrap_or_default()
+}

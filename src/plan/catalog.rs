@@ -1,0 +1,168 @@
+//! What the server's catalog says of the tables a project names, as plain data.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::quote::qualified;
+
+/// The tables a project names and those their foreign keys lead to.
+#[derive(Debug, Default, Deserialize)]
+pub struct Catalog {
+    /// From a name as the author writes it to the table's object id.
+    pub names: BTreeMap<String, u32>,
+    /// Every table reached.
+    pub tables: Vec<Table>,
+    /// The names of all tables, when a name was not found; for "did you mean".
+    pub known: Vec<String>,
+}
+
+/// A table.
+#[derive(Debug, Deserialize)]
+pub struct Table {
+    /// Its object id.
+    pub oid: u32,
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// In the table's order.
+    pub columns: Vec<Column>,
+    /// The primary key first.
+    pub keys: Vec<Key>,
+    /// Its foreign keys.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Whether a BEFORE INSERT trigger may fill in what a row leaves out.
+    pub has_insert_trigger: bool,
+}
+
+/// A column.
+#[derive(Debug, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type without length or precision, so that a cast never cuts or rounds.
+    pub type_name: String,
+    /// Its type as declared.
+    pub declared: String,
+    /// The most characters it holds, for `varchar(n)` and `char(n)`.
+    pub length_max: Option<usize>,
+    /// `A` for arrays: PostgreSQL's category of the type.
+    pub category: String,
+    /// Whether it is NOT NULL.
+    pub not_null: bool,
+    /// The default, as an expression.
+    pub default: Option<String>,
+    /// `a` for GENERATED ALWAYS AS IDENTITY, `d` for BY DEFAULT, empty otherwise.
+    pub identity: String,
+    /// Whether it is a generated column, which nobody may write.
+    pub generated: bool,
+    /// The sequence behind an identity or serial column, schema-qualified and quoted.
+    pub sequence: Option<String>,
+    /// The labels of an enum type, in order.
+    pub labels: Option<Vec<String>>,
+}
+
+/// A unique key: immediate, neither partial nor on expressions.
+#[derive(Debug, Deserialize)]
+pub struct Key {
+    /// The index's name.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Whether it is the primary key.
+    pub primary: bool,
+}
+
+/// A foreign key.
+#[derive(Debug, Deserialize)]
+pub struct ForeignKey {
+    /// The constraint's name.
+    pub name: String,
+    /// The columns that refer.
+    pub columns: Vec<String>,
+    /// The object id of the table referred to.
+    pub parent: u32,
+    /// The columns referred to, in the order of `columns`.
+    pub parent_columns: Vec<String>,
+}
+
+impl Catalog {
+    /// The table an author's name stands for.
+    pub fn table(&self, written: &str) -> Option<&Table> {
+        self.table_by_oid(*self.names.get(written)?)
+    }
+
+    /// The table with that object id.
+    pub fn table_by_oid(&self, oid: u32) -> Option<&Table> {
+        self.tables.iter().find(|table| table.oid == oid)
+    }
+}
+
+impl Table {
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The schema-qualified, quoted name.
+    pub fn sql(&self) -> String {
+        qualified(&self.schema, &self.name)
+    }
+
+    /// The unique keys a person would use to name a row: those without a generated column.
+    pub fn natural_keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(|key| {
+            !key.columns.iter().any(|name| self.column(name).is_some_and(Column::is_assigned_by_server))
+        })
+    }
+}
+
+impl Column {
+    /// Whether the server makes up its values, so that nobody can know them beforehand.
+    pub fn is_assigned_by_server(&self) -> bool {
+        let is_random = |default: &String| default.contains('(') && !default.starts_with('\'');
+        !self.identity.is_empty() || self.generated || self.default.as_ref().is_some_and(is_random)
+    }
+
+    /// Whether an INSERT must give it.
+    pub fn is_required(&self) -> bool {
+        self.not_null && self.default.is_none() && self.identity.is_empty() && !self.generated
+    }
+
+    /// Whether the type is `json` or `jsonb`.
+    pub fn is_json(&self) -> bool {
+        matches!(self.type_name.as_str(), "json" | "jsonb")
+    }
+
+    /// Whether the type is an array.
+    pub fn is_array(&self) -> bool {
+        self.category == "A"
+    }
+
+    /// An SQL expression that compares two values of this type, NULL equal to NULL. Types without
+    /// an `=` of their own are compared as what has one.
+    pub fn is_same(&self, left: &str, right: &str) -> String {
+        let (left, right) = (self.comparable(left), self.comparable(right));
+        if self.not_null {
+            format!("{left} = {right}")
+        } else {
+            format!("{left} is not distinct from {right}")
+        }
+    }
+
+    /// An SQL expression that holds when two values of this type differ, NULL from a value included.
+    pub fn differs(&self, left: &str, right: &str) -> String {
+        format!("{} is distinct from {}", self.comparable(left), self.comparable(right))
+    }
+
+    fn comparable(&self, expression: &str) -> String {
+        match self.type_name.as_str() {
+            "json" => format!("({expression})::jsonb"),
+            "xml" | "point" | "polygon" | "line" | "path" | "box" | "circle" | "lseg" => {
+                format!("({expression})::text")
+            }
+            _ => expression.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! From the cells an author wrote to the columns they mean: plain values, and references to rows
+//! of parent tables by their natural key.
+
+use std::sync::Arc;
+
+use super::Statement;
+use super::catalog::{Catalog, Column, ForeignKey, Table};
+use super::quote::identifier;
+use crate::project::diagnostic::{Diagnostic, did_you_mean, list};
+use crate::project::source::{Name, Place, Source, Span};
+use crate::project::value::{array_literal, json_text};
+use crate::project::yaml::{Content, Entry, Node};
+
+/// What one cell gives a value to.
+#[derive(Debug)]
+pub enum Target<'c> {
+    /// A column, by value. `None` is NULL.
+    Plain { table: &'c Table, column: &'c Column, text: Option<String>, place: Place },
+    /// The columns of a foreign key, by the parent row that has these values.
+    Reference { table: &'c Table, foreign_key: &'c ForeignKey, lookup: Lookup<'c>, place: Place },
+}
+
+/// A row of a parent table, named by some of its columns.
+#[derive(Debug)]
+pub struct Lookup<'c> {
+    /// The parent.
+    pub parent: &'c Table,
+    /// What its row must have.
+    pub targets: Vec<Target<'c>>,
+}
+
+impl Target<'_> {
+    /// The columns it gives a value to.
+    pub fn columns(&self) -> Vec<&str> {
+        match self {
+            Target::Plain { column, .. } => vec![&column.name],
+            Target::Reference { foreign_key, .. } => foreign_key.columns.iter().map(String::as_str).collect(),
+        }
+    }
+
+    /// Where the author wrote the value.
+    pub fn place(&self) -> &Place {
+        match self {
+            Target::Plain { place, .. } | Target::Reference { place, .. } => place,
+        }
+    }
+
+    /// Its structure without its values: targets of the same shape can share one statement.
+    pub fn shape(&self) -> String {
+        match self {
+            Target::Plain { column, .. } => column.name.clone(),
+            Target::Reference { foreign_key, lookup, .. } => {
+                let inner: Vec<String> = lookup.targets.iter().map(Target::shape).collect();
+                format!("{}>({})", foreign_key.name, inner.join(","))
+            }
+        }
+    }
+}
+
+/// Resolves names and cells against one catalog, for one file.
+#[derive(Clone, Copy)]
+pub struct Resolver<'c, 's> {
+    /// The tables.
+    pub catalog: &'c Catalog,
+    /// The file the names stand in.
+    pub source: &'s Arc<Source>,
+}
+
+impl<'c> Resolver<'c, '_> {
+    /// The table of a name, or a diagnostic that offers near names.
+    pub fn table(&self, name: &Name) -> Result<&'c Table, Diagnostic> {
+        self.catalog.table(&name.text).ok_or_else(|| {
+            Diagnostic::error(format!("there is no table `{}`", name.text))
+                .at(self.source, name.span)
+                .maybe_help(did_you_mean(&name.text, self.catalog.known.iter().map(String::as_str)))
+        })
+    }
+
+    /// What a row's cells give values to. Every problem is noted.
+    pub fn targets(
+        &self,
+        table: &'c Table,
+        cells: &[Entry],
+        problems: &mut Vec<Diagnostic>,
+    ) -> Vec<Target<'c>> {
+        let mut targets: Vec<Target<'c>> = Vec::with_capacity(cells.len());
+        for cell in cells {
+            match self.target(table, cell) {
+                Err(problem) => problems.push(problem),
+                Ok(target) => {
+                    let twice = targets.iter().find(|earlier| {
+                        earlier.columns().iter().any(|column| target.columns().contains(column))
+                    });
+                    if let Some(earlier) = twice {
+                        problems.push(
+                            Diagnostic::error(format!(
+                                "`{}` is given twice in one row",
+                                target.columns().join(", ")
+                            ))
+                            .at(self.source, cell.key_span)
+                            .context(earlier.place().span, "first here"),
+                        );
+                    }
+                    targets.push(target);
+                }
+            }
+        }
+        targets
+    }
+
+    /// The columns that names of a key mean: a column, or the columns of a reference.
+    pub fn key_columns(&self, table: &'c Table, names: &[Name]) -> Result<Vec<&'c str>, Diagnostic> {
+        let mut columns = Vec::new();
+        for name in names {
+            if let Some(column) = table.column(&name.text) {
+                columns.push(column.name.as_str());
+            } else {
+                let foreign_key = self.short_reference(table, &name.text, name.span)?;
+                columns.extend(foreign_key.columns.iter().map(String::as_str));
+            }
+        }
+        Ok(columns)
+    }
+
+    fn target(&self, table: &'c Table, cell: &Entry) -> Result<Target<'c>, Diagnostic> {
+        let place = Place::new(self.source, cell.value.span);
+        let Some(column) = table.column(&cell.key) else {
+            let foreign_key = self.short_reference(table, &cell.key, cell.key_span)?;
+            return self.reference(table, foreign_key, cell, place);
+        };
+        if column.generated {
+            return Err(Diagnostic::error(format!(
+                "`{}` is a generated column: the server computes it",
+                cell.key
+            ))
+            .at(self.source, cell.key_span)
+            .help("leave it out"));
+        }
+        let foreign_key = table.foreign_keys.iter().find(|key| key.columns == [cell.key.as_str()]);
+        if let (Content::Map(_), Some(foreign_key)) = (&cell.value.content, foreign_key) {
+            return self.reference(table, foreign_key, cell, place);
+        }
+        let text = self.text(column, &cell.value)?;
+        Ok(Target::Plain { table, column, text, place })
+    }
+
+    /// `department: …` when there is no such column: the one foreign key whose column is
+    /// `department_id`, or whose constraint has that name.
+    fn short_reference(
+        &self,
+        table: &'c Table,
+        written: &str,
+        span: Span,
+    ) -> Result<&'c ForeignKey, Diagnostic> {
+        let meant = |key: &&ForeignKey| {
+            let by_column = key.columns.len() == 1
+                && key.columns[0]
+                    .strip_prefix(written)
+                    .is_some_and(|rest| matches!(rest, "_id" | "Id" | "id"));
+            by_column || key.name == written
+        };
+        let mut matching = table.foreign_keys.iter().filter(meant);
+        match (matching.next(), matching.next()) {
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) => Err(Diagnostic::error(format!(
+                "`{written}` may mean several foreign keys of `{}`",
+                table.name
+            ))
+            .at(self.source, span)
+            .help("name the column instead, with a map: `column: {key: value}`")),
+            (None, _) => {
+                let names = table.columns.iter().map(|column| column.name.as_str());
+                let short = table.foreign_keys.iter().filter(|key| key.columns.len() == 1);
+                let short = short.filter_map(|key| key.columns[0].strip_suffix("_id"));
+                Err(Diagnostic::error(format!("table `{}` has no column `{written}`", table.name))
+                    .at(self.source, span)
+                    .maybe_help(did_you_mean(written, names.chain(short))))
+            }
+        }
+    }
+
+    fn reference(
+        &self,
+        table: &'c Table,
+        foreign_key: &'c ForeignKey,
+        cell: &Entry,
+        place: Place,
+    ) -> Result<Target<'c>, Diagnostic> {
+        let at = |problem: Diagnostic| problem.at(self.source, cell.value.span);
+        let Some(parent) = self.catalog.table_by_oid(foreign_key.parent) else {
+            return Err(at(Diagnostic::error(format!(
+                "the table behind `{}` is not visible",
+                foreign_key.name
+            ))));
+        };
+        if cell.value.content == Content::Null && foreign_key.columns.len() == 1 {
+            let column = table.column(&foreign_key.columns[0]);
+            let column = column
+                .ok_or_else(|| at(Diagnostic::error(format!("`{}` has no column", foreign_key.name))))?;
+            return Ok(Target::Plain { table, column, text: None, place });
+        }
+        let cells = match &cell.value.content {
+            Content::Map(entries) => entries.clone(),
+            _ => {
+                let key = self.single_column_key(parent, foreign_key).map_err(at)?;
+                vec![Entry { key: key.to_owned(), key_span: cell.key_span, value: cell.value.clone() }]
+            }
+        };
+        let mut problems = Vec::new();
+        let targets = self.targets(parent, &cells, &mut problems);
+        if let Some(problem) = problems.into_iter().next() {
+            return Err(problem);
+        }
+        if targets.is_empty() {
+            return Err(at(Diagnostic::error(format!("the reference to `{}` says nothing", parent.name))));
+        }
+        Ok(Target::Reference { table, foreign_key, lookup: Lookup { parent, targets }, place })
+    }
+
+    /// The one column that names a row of a parent in the short form: a unique key other than the
+    /// column that the foreign key refers to, or that one if there is no other.
+    fn single_column_key(&self, parent: &'c Table, foreign_key: &ForeignKey) -> Result<&'c str, Diagnostic> {
+        let keys =
+            parent.natural_keys().filter(|key| key.columns.len() == 1).map(|key| key.columns[0].as_str());
+        let (referred, other): (Vec<&str>, Vec<&str>) =
+            keys.partition(|key| foreign_key.parent_columns == [*key]);
+        let keys = if other.is_empty() { referred } else { other };
+        match keys.as_slice() {
+            [only] => Ok(only),
+            [] => Err(Diagnostic::error(format!(
+                "`{}` has no unique key of one column to name its rows by",
+                parent.name
+            ))
+            .help("write a map of columns that name one row: `{column: value, …}`")),
+            several => Err(Diagnostic::error(format!(
+                "`{}` has several unique keys: {}",
+                parent.name,
+                list(several)
+            ))
+            .help(format!("say which: `{{{}: …}}`", several[0]))),
+        }
+    }
+
+    fn text(&self, column: &Column, node: &Node) -> Result<Option<String>, Diagnostic> {
+        let at = |problem: Diagnostic| Err(problem.at(self.source, node.span));
+        let named = format!("`{}` is of type {}", column.name, column.declared);
+        match &node.content {
+            Content::Null => Ok(None),
+            Content::Scalar(_, _) if column.is_json() => Ok(Some(json_text(node))),
+            Content::Scalar(text, _) => {
+                let length = text.chars().count();
+                match column.length_max {
+                    Some(most) if length > most => {
+                        at(Diagnostic::error(format!("{named}, and this has {length} characters")))
+                    }
+                    _ => Ok(Some(text.clone())),
+                }
+            }
+            Content::List(_) | Content::Map(_) if column.is_json() => Ok(Some(json_text(node))),
+            Content::List(items) if column.is_array() => match array_literal(items) {
+                Some(literal) => Ok(Some(literal)),
+                None => at(Diagnostic::error(format!("{named}, and an array holds no maps"))),
+            },
+            Content::List(_) => at(Diagnostic::error(format!("{named}, and here stands a list"))
+                .help("lists are for array and json columns")),
+            Content::Map(_) => at(Diagnostic::error(format!("{named}, and here stands a map"))
+                .help("maps are for json columns, and for columns with a foreign key")),
+            Content::Empty => at(Diagnostic::error(format!("`{}` has no value", column.name))),
+        }
+    }
+}
+
+/// A condition that holds for rows of `alias` that have these values; each value is bound to the
+/// statement. A reference holds when its parent row exists and is the one referred to.
+pub fn condition(statement: &mut Statement, alias: &str, targets: &[Target]) -> String {
+    let conditions: Vec<String> = targets
+        .iter()
+        .map(|target| match target {
+            Target::Plain { table, column, text, place } => {
+                let own = format!("{alias}.{}", identifier(&column.name));
+                match text {
+                    None => format!("{own} is null"),
+                    Some(text) => {
+                        let what = format!("{}.{}", table.name, column.name);
+                        let parameter = statement.bind(Some(text.clone()), Some(place.clone()), what);
+                        column.is_same(&own, &format!("{parameter}::{}", column.type_name))
+                    }
+                }
+            }
+            Target::Reference { foreign_key, lookup, .. } => {
+                let own: Vec<String> =
+                    foreign_key.columns.iter().map(|name| format!("{alias}.{}", identifier(name))).collect();
+                let parent = format!("{alias}_p");
+                let theirs: Vec<String> = foreign_key
+                    .parent_columns
+                    .iter()
+                    .map(|name| format!("{parent}.{}", identifier(name)))
+                    .collect();
+                let inner = condition(statement, &parent, &lookup.targets);
+                format!(
+                    "({}) in (select {} from {} {parent} where {inner})",
+                    own.join(", "),
+                    theirs.join(", "),
+                    lookup.parent.sql()
+                )
+            }
+        })
+        .collect();
+    conditions.join(" and ")
+}

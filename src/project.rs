@@ -1,0 +1,62 @@
+//! WRITTEN: what the author wrote, with a place for every value.
+//!
+//! Nothing in here touches a database, and only [`load`] touches the file system.
+
+pub mod check;
+pub mod diagnostic;
+pub mod fixture;
+pub mod load;
+pub mod migration;
+pub mod reading;
+pub mod scenario;
+pub mod source;
+pub mod sql;
+pub mod value;
+pub mod yaml;
+
+use diagnostic::Diagnostic;
+use fixture::Fixture;
+use migration::Migration;
+use scenario::Scenario;
+
+/// Everything a project directory says, in the order it is meant to be used.
+#[derive(Debug, Default)]
+pub struct Project {
+    /// Sorted by version; versions are unique.
+    pub migrations: Vec<Migration>,
+    /// Sorted by name; names are unique.
+    pub fixtures: Vec<Fixture>,
+    /// Sorted by path.
+    pub scenarios: Vec<Scenario>,
+}
+
+impl Project {
+    /// Understands the given files, and says everything that is wrong with them, all at once.
+    ///
+    /// What could be understood is returned beside the diagnostics; a project with any error among
+    /// them must not be run.
+    pub fn parse(files: load::Files) -> (Project, Vec<Diagnostic>) {
+        let mut problems = files.problems;
+        let mut project = Project::default();
+        for source in files.migrations {
+            match Migration::parse(source) {
+                Ok(migration) => project.migrations.push(migration),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        project.migrations.sort_by_key(|migration| migration.version);
+        for source in files.fixtures {
+            project.fixtures.extend(Fixture::parse(source, &mut problems));
+        }
+        for source in files.scenarios {
+            project.scenarios.extend(Scenario::parse(source, &mut problems));
+        }
+        check::check(&project, &mut problems);
+        (project, problems)
+    }
+
+    /// The fixture of that name.
+    pub fn fixture(&self, name: &str) -> Option<&Fixture> {
+        self.fixtures.iter().find(|fixture| fixture.name == name)
+    }
+}

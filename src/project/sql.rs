@@ -1,0 +1,58 @@
+//! PostgreSQL's SQL as tokens: enough to know what is code and what is text, and no more.
+//!
+//! The rules are those of the server's own scanner (`scan.l`) with `standard_conforming_strings` on.
+
+pub mod lexer;
+pub mod parameters;
+pub mod statements;
+
+use std::fmt;
+
+/// Why some SQL cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlError {
+    /// The byte it is about.
+    pub offset: usize,
+    /// What it is.
+    pub kind: SqlErrorKind,
+}
+
+/// The kinds of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SqlErrorKind {
+    /// A string that is not closed.
+    OpenString,
+    /// A quoted identifier that is not closed.
+    OpenIdentifier,
+    /// A comment that is not closed.
+    OpenComment,
+    /// A dollar-quoted text that is not closed.
+    OpenDollar,
+    /// A parameter by number where parameters have names.
+    NumberedParameter,
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self.kind {
+            SqlErrorKind::OpenString => "this string is not closed",
+            SqlErrorKind::OpenIdentifier => "this quoted name is not closed",
+            SqlErrorKind::OpenComment => "this comment is not closed",
+            SqlErrorKind::OpenDollar => "this dollar-quoted text is not closed",
+            SqlErrorKind::NumberedParameter => "parameters have names here, not numbers",
+        })
+    }
+}
+
+impl SqlErrorKind {
+    /// What to do about it.
+    pub fn help(self) -> &'static str {
+        match self {
+            SqlErrorKind::OpenString => "close it with `'`",
+            SqlErrorKind::OpenIdentifier => "close it with `\"`",
+            SqlErrorKind::OpenComment => "close it with `*/`; comments nest",
+            SqlErrorKind::OpenDollar => "close it with the same tag that opens it",
+            SqlErrorKind::NumberedParameter => "name it: `:name`, with its value under `with`",
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What a cell says: raw text, null, a list, or a map. The column's type decides what it means.
+
+use super::reading::Reading;
+use super::source::Span;
+use super::yaml::{Content, Entry, Node, Scalar};
+
+/// One row as the author wrote it: column names, or names of references, with their values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The row's first word.
+    pub span: Span,
+    /// In the order written; names are unique.
+    pub cells: Vec<Entry>,
+}
+
+impl Row {
+    /// Reads a row, and refuses cells that cannot mean anything for any column type.
+    pub fn parse(reading: &mut Reading, node: Node, what: &str) -> Option<Row> {
+        let span = node.span;
+        let cells = reading.map(node, what)?;
+        if cells.is_empty() {
+            reading.problem(span, format!("{what} has no column"));
+            return None;
+        }
+        for cell in &cells {
+            check_cell(reading, &cell.key, &cell.value);
+        }
+        Some(Row { span, cells })
+    }
+
+    /// A list of rows, or one row alone.
+    pub fn parse_some(reading: &mut Reading, node: Node, what: &str) -> Vec<Row> {
+        match node.content {
+            Content::List(items) => {
+                items.into_iter().filter_map(|item| Row::parse(reading, item, what)).collect()
+            }
+            _ => Row::parse(reading, node, what).into_iter().collect(),
+        }
+    }
+}
+
+/// Refuses a cell that has no value, holds what PostgreSQL cannot store, or uses an instruction.
+pub fn check_cell(reading: &mut Reading, name: &str, node: &Node) {
+    match &node.content {
+        Content::Empty => reading.problem_help(
+            node.span,
+            format!("`{name}` has no value"),
+            "write `null` for SQL NULL, or `''` for an empty text",
+        ),
+        Content::Scalar(text, _) if text.contains('\0') => {
+            reading
+                .problem(node.span, format!("`{name}` holds a NUL character, which PostgreSQL text cannot"));
+        }
+        Content::List(items) => items.iter().for_each(|item| check_cell(reading, name, item)),
+        Content::Map(entries) => {
+            for entry in entries {
+                if entry.key.starts_with('$') {
+                    reading.problem_help(
+                        entry.key_span,
+                        format!("unknown instruction `{}`", entry.key),
+                        "keys that start with `$` are reserved; quote nothing else than data here",
+                    );
+                }
+                check_cell(reading, &entry.key, &entry.value);
+            }
+        }
+        Content::Null | Content::Scalar(..) => {}
+    }
+}
+
+/// A list as a PostgreSQL array literal: `{a,"b c",NULL}`. Lists within become dimensions.
+///
+/// Returns `None` for a list that holds a map, which no array element can be.
+pub fn array_literal(items: &[Node]) -> Option<String> {
+    let mut literal = String::from("{");
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            literal.push(',');
+        }
+        match &item.content {
+            Content::Null => literal.push_str("NULL"),
+            Content::Scalar(text, _) => {
+                literal.push('"');
+                for c in text.chars() {
+                    if matches!(c, '"' | '\\') {
+                        literal.push('\\');
+                    }
+                    literal.push(c);
+                }
+                literal.push('"');
+            }
+            Content::List(inner) => literal.push_str(&array_literal(inner)?),
+            Content::Map(_) | Content::Empty => return None,
+        }
+    }
+    literal.push('}');
+    Some(literal)
+}
+
+/// A node as JSON text. Plain numbers are written through, so that no digit is lost.
+pub fn json_text(node: &Node) -> String {
+    match &node.content {
+        Content::Null | Content::Empty => "null".to_owned(),
+        Content::Scalar(text, Scalar::Bool) => text.to_lowercase(),
+        Content::Scalar(text, Scalar::Number) if is_json_number(text) => text.clone(),
+        Content::Scalar(text, _) => serde_json::Value::from(text.as_str()).to_string(),
+        Content::List(items) => {
+            let items: Vec<String> = items.iter().map(json_text).collect();
+            format!("[{}]", items.join(","))
+        }
+        Content::Map(entries) => {
+            let members: Vec<String> = entries
+                .iter()
+                .map(|entry| {
+                    format!("{}:{}", serde_json::Value::from(entry.key.as_str()), json_text(&entry.value))
+                })
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+    }
+}
+
+/// YAML takes `0x1F`, `+1` and `.5` for numbers too; JSON does not.
+fn is_json_number(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Number>(text).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::Source;
+    use super::super::yaml;
+    use super::*;
+
+    fn check(yaml: &str, array: Option<&str>, json: &str) {
+        let node = yaml::parse(&Source::new("a.yaml", yaml)).unwrap();
+        if let Content::List(items) = &node.content {
+            assert_eq!(array_literal(items).as_deref(), array, "{yaml}");
+        }
+        assert_eq!(json_text(&node), json, "{yaml}");
+    }
+
+    #[test]
+    fn lists_become_arrays_and_json() {
+        check(
+            r#"[a, "b c", null, 'null', '{"x"\y}']"#,
+            Some(r#"{"a","b c",NULL,"null","{\"x\"\\y}"}"#),
+            r#"["a","b c",null,"null","{\"x\"\\y}"]"#,
+        );
+        check("[[1, 2], [3, 4]]", Some(r#"{{"1","2"},{"3","4"}}"#), "[[1,2],[3,4]]");
+        check("[]", Some("{}"), "[]");
+        check("[{a: 1}]", None, r#"[{"a":1}]"#);
+    }
+
+    #[test]
+    fn json_keeps_every_digit_and_quotes_what_is_quoted() {
+        check(
+            "{n: 12345678901234567890.120, s: '1', b: True, x: 0x1F, e: {}}",
+            None,
+            r#"{"n":12345678901234567890.120,"s":"1","b":true,"x":"0x1F","e":{}}"#,
+        );
+    }
+}

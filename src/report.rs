@@ -1,0 +1,132 @@
+//! WHAT HAPPENED: events while it happens, a report when it has, and one small file per format.
+
+pub mod event;
+pub mod exit;
+pub mod json;
+pub mod text;
+
+use std::time::Duration;
+
+use crate::database::session::Wrote;
+use crate::project::diagnostic::{Diagnostic, Severity};
+use crate::project::source::Place;
+use crate::step::Outcome;
+use exit::Exit;
+
+/// Everything one command did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The database, as `user@host:port/name`.
+    pub target: String,
+    /// Migrations applied, in order.
+    pub migrations: Vec<Migrated>,
+    /// How many migrations had been applied before.
+    pub applied_before: usize,
+    /// Scenarios in the order they ran.
+    pub scenarios: Vec<ScenarioReport>,
+    /// What stopped the command as a whole.
+    pub stopped: Option<(Exit, Vec<Diagnostic>)>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// A migration that was applied.
+#[derive(Debug, Clone)]
+pub struct Migrated {
+    /// `V1 create_roster`
+    pub title: String,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// How many tries it took.
+    pub attempts: u32,
+}
+
+/// One scenario.
+#[derive(Debug)]
+pub struct ScenarioReport {
+    /// Its title.
+    pub title: String,
+    /// Its file.
+    pub file: String,
+    /// Its steps, those that did not run included.
+    pub steps: Vec<StepReport>,
+}
+
+/// One step.
+#[derive(Debug, Clone)]
+pub struct StepReport {
+    /// The kind's word.
+    pub kind: &'static str,
+    /// Its title.
+    pub title: String,
+    /// Where it stands.
+    pub place: Place,
+    /// How it ended.
+    pub end: End,
+    /// A few words beside the outcome.
+    pub detail: Option<String>,
+    /// What it wrote, by table; empty when it was rolled back.
+    pub wrote: Vec<Wrote>,
+    /// How many tries it took; 0 when it did not run.
+    pub attempts: u32,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What is to be said about it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With an outcome that is accepted.
+    Accepted(Outcome),
+    /// With one that is not; rolled back.
+    Refused(Outcome),
+    /// Without an outcome: an error; rolled back.
+    Error,
+    /// Not begun, because an earlier step did not hold.
+    NotRun,
+}
+
+impl End {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            End::Accepted(outcome) | End::Refused(outcome) => outcome.word(),
+            End::Error => "error",
+            End::NotRun => "not run",
+        }
+    }
+
+    /// Whether it is as the author wants it.
+    pub fn is_accepted(self) -> bool {
+        matches!(self, End::Accepted(_))
+    }
+}
+
+impl Report {
+    /// The exit status of the command.
+    pub fn exit(&self) -> Exit {
+        if let Some((exit, _)) = &self.stopped {
+            return *exit;
+        }
+        let all_held = self.steps().all(|step| step.end.is_accepted());
+        if all_held { Exit::Held } else { Exit::DidNotHold }
+    }
+
+    /// The steps of all scenarios.
+    pub fn steps(&self) -> impl Iterator<Item = &StepReport> {
+        self.scenarios.iter().flat_map(|scenario| &scenario.steps)
+    }
+
+    /// Everything there is to say, worst first within each step.
+    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
+        let stopped = self.stopped.iter().flat_map(|(_, diagnostics)| diagnostics);
+        self.steps().flat_map(|step| &step.diagnostics).chain(stopped)
+    }
+}
+
+/// Whether any of the diagnostics keeps the work from being done.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}

@@ -1,0 +1,71 @@
+//! What the library tells while it works. It never prints.
+
+use std::time::Duration;
+
+use super::{Migrated, StepReport};
+use crate::project::diagnostic::Diagnostic;
+
+/// Something that happened just now.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The first connection is there.
+    Connected {
+        /// `user@host:port/name`
+        target: String,
+        /// It is encrypted, without knowing to whom.
+        is_unverified: bool,
+    },
+    /// Nobody answers yet; another try follows.
+    Waiting {
+        /// `user@host:port/name`
+        target: String,
+        /// What the last try ran into.
+        reason: String,
+        /// How many tries were made.
+        attempt: u32,
+        /// How long more will be tried.
+        left: Duration,
+    },
+    /// Something that does not stop the work.
+    Warned(&'a Diagnostic),
+    /// Migrations begin: how many are pending, how many were applied before.
+    MigrationsBegun {
+        /// To be applied now.
+        pending: usize,
+        /// Applied before.
+        applied: usize,
+    },
+    /// A migration begins.
+    MigrationBegun(&'a str),
+    /// A migration was applied.
+    MigrationApplied(&'a Migrated),
+    /// A scenario begins.
+    ScenarioBegun {
+        /// Its title.
+        title: &'a str,
+        /// Its file.
+        file: &'a str,
+        /// The widest title of its steps, in characters.
+        title_width: usize,
+    },
+    /// A step begins.
+    StepBegun {
+        /// The kind's word.
+        kind: &'static str,
+        /// Its title.
+        title: &'a str,
+    },
+    /// A step or migration is tried again.
+    Retrying {
+        /// What is tried.
+        title: &'a str,
+        /// What the last try ran into.
+        reason: String,
+        /// How many tries were made.
+        attempt: u32,
+        /// The pause before the next.
+        delay: Duration,
+    },
+    /// A step ended.
+    StepEnded(&'a StepReport),
+}

@@ -1,0 +1,60 @@
+//! The report for machines: one JSON document. `version` is raised when a field changes meaning.
+
+use serde_json::{Value, json};
+
+use super::{Report, StepReport};
+
+/// The version of the document's form.
+const VERSION: u32 = 1;
+
+/// The whole report.
+pub fn document(report: &Report) -> Value {
+    let exit = report.exit();
+    json!({
+        "version": VERSION,
+        "target": report.target,
+        "exit": exit.code(),
+        "held": exit.code() == 0,
+        "elapsed_ms": milliseconds(report.elapsed),
+        "migrations": {
+            "applied_before": report.applied_before,
+            "applied": report.migrations.iter().map(|migration| json!({
+                "title": migration.title,
+                "attempts": migration.attempts,
+                "elapsed_ms": milliseconds(migration.elapsed),
+            })).collect::<Vec<_>>(),
+        },
+        "scenarios": report.scenarios.iter().map(|scenario| json!({
+            "title": scenario.title,
+            "file": scenario.file,
+            "steps": scenario.steps.iter().map(step).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "problems": report.stopped.iter().flat_map(|(_, problems)| problems).map(|it| it.json()).collect::<Vec<_>>(),
+    })
+}
+
+fn step(step: &StepReport) -> Value {
+    let (line, _) = step.place.source.line_column(step.place.span.start as usize);
+    json!({
+        "kind": step.kind,
+        "title": step.title,
+        "line": line,
+        "outcome": step.end.word(),
+        "accepted": step.end.is_accepted(),
+        "detail": step.detail,
+        "wrote": step.wrote.iter().map(|wrote| json!({
+            "schema": wrote.schema,
+            "table": wrote.table,
+            "inserted": wrote.rows[0],
+            "updated": wrote.rows[1],
+            "deleted": wrote.rows[2],
+        })).collect::<Vec<_>>(),
+        "attempts": step.attempts,
+        "elapsed_ms": milliseconds(step.elapsed),
+        "problems": step.diagnostics.iter().map(|it| it.json()).collect::<Vec<_>>(),
+    })
+}
+
+fn milliseconds(elapsed: std::time::Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1e6).round() / 1e3
+}

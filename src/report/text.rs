@@ -1,0 +1,158 @@
+//! The report for people: a line for each thing that happened, as it happens.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use super::event::Event;
+use super::exit::Exit;
+use super::{End, Report, StepReport};
+use crate::database::session::Wrote;
+use crate::project::diagnostic::{count, printable};
+
+/// Things that went well.
+pub const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// Things that did not.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Things to look at.
+pub const ODD: Style = AnsiColor::Yellow.on_default().bold();
+/// Headings.
+pub const HEAD: Style = Style::new().bold();
+/// What is only there for those who look for it.
+pub const FAINT: Style = Style::new().dimmed();
+
+/// The line or lines of one event; empty for those that leave no trace. Colours are always in it:
+/// whoever prints it takes them out where they do not belong.
+pub fn line(event: &Event, title_width: usize) -> String {
+    match event {
+        Event::Connected { target, is_unverified } => {
+            let mut text = format!("{FAINT}database{FAINT:#}  {}\n", printable(target));
+            if *is_unverified {
+                let _ = writeln!(
+                    text,
+                    "{ODD}warning{ODD:#}   the connection is encrypted, but nobody vouches for the server; use sslmode=verify-full"
+                );
+            }
+            text
+        }
+        Event::Warned(diagnostic) => diagnostic.render(true),
+        Event::MigrationsBegun { pending: 0, applied } => {
+            format!("{HEAD}migrations{HEAD:#}  {FAINT}{} applied before, nothing pending{FAINT:#}\n", applied)
+        }
+        Event::MigrationsBegun { pending, applied } => {
+            format!("{HEAD}migrations{HEAD:#}  {FAINT}{applied} applied before, {pending} pending{FAINT:#}\n")
+        }
+        Event::MigrationApplied(migration) => {
+            let title = printable(&migration.title);
+            let (tries, took) = (tries(migration.attempts), duration(migration.elapsed));
+            format!("  {GOOD}✓{GOOD:#} {title}  {FAINT}{took}{tries}{FAINT:#}\n")
+        }
+        Event::ScenarioBegun { title, file, .. } => {
+            format!("\n{HEAD}{}{HEAD:#}  {FAINT}{}{FAINT:#}\n", printable(title), printable(file))
+        }
+        Event::StepEnded(step) => step_line(step, title_width),
+        Event::Waiting { .. }
+        | Event::MigrationBegun(_)
+        | Event::StepBegun { .. }
+        | Event::Retrying { .. } => String::new(),
+    }
+}
+
+/// What is going on right now, for a line that is overwritten, or for those who want every word.
+pub fn progress(event: &Event) -> Option<String> {
+    match event {
+        Event::Waiting { target, reason, attempt, left } => Some(format!(
+            "waiting for {}: {} (try {attempt}, {} s left)",
+            printable(target),
+            printable(reason),
+            left.as_secs()
+        )),
+        Event::MigrationBegun(title) => Some(format!("applying {}", printable(title))),
+        Event::StepBegun { kind, title } => Some(format!("{kind}: {}", printable(title))),
+        Event::Retrying { title, reason, attempt, delay } => Some(format!(
+            "{}: {}; try {} in {}",
+            printable(title),
+            printable(reason),
+            attempt + 1,
+            duration(*delay)
+        )),
+        _ => None,
+    }
+}
+
+fn step_line(step: &StepReport, title_width: usize) -> String {
+    let (style, mark) = match step.end {
+        End::Accepted(_) => (GOOD, "✓"),
+        End::Refused(_) | End::Error => (BAD, "✗"),
+        End::NotRun => (FAINT, "-"),
+    };
+    let kind = format!("{:<6}", step.kind);
+    let title = printable(&step.title);
+    let padding = " ".repeat(title_width.saturating_sub(title.chars().count()));
+    let outcome = step.end.word();
+    let mut facts = Vec::new();
+    facts.extend(step.detail.clone());
+    facts.extend(step.wrote.iter().map(wrote));
+    if step.attempts > 0 {
+        facts.push(format!("{}{}", duration(step.elapsed), tries(step.attempts)));
+    }
+    let facts = facts.join(", ");
+    format!(
+        "  {style}{mark}{style:#} {FAINT}{kind}{FAINT:#}  {title}{padding}  {style}{outcome:<9}{style:#}  {FAINT}{facts}{FAINT:#}\n"
+    )
+}
+
+fn wrote(wrote: &Wrote) -> String {
+    let table = if wrote.schema == "public" {
+        wrote.table.clone()
+    } else {
+        format!("{}.{}", wrote.schema, wrote.table)
+    };
+    let signs = ["+", "~", "-"];
+    let counts = wrote.rows.iter().zip(signs).filter(|(rows, _)| **rows > 0);
+    let counts: Vec<String> = counts.map(|(rows, sign)| format!("{sign}{rows}")).collect();
+    format!("{} {}", printable(&table), counts.join(" "))
+}
+
+fn tries(attempts: u32) -> String {
+    if attempts > 1 { format!(", {attempts} tries") } else { String::new() }
+}
+
+/// The last line: what all of it comes to.
+pub fn summary(report: &Report) -> String {
+    let steps: Vec<&StepReport> = report.steps().collect();
+    let accepted = steps.iter().filter(|step| step.end.is_accepted()).count();
+    let not_run = steps.iter().filter(|step| step.end == End::NotRun).count();
+    let failed = steps.len() - accepted - not_run;
+    let mut parts = Vec::new();
+    if !report.migrations.is_empty() {
+        parts.push(format!("{} applied", count(report.migrations.len(), "migration")));
+    }
+    if !steps.is_empty() {
+        parts.push(format!("{} held", count(accepted, "step")));
+    }
+    if failed > 0 {
+        parts.push(format!("{BAD}{failed} did not{BAD:#}"));
+    }
+    if not_run > 0 {
+        parts.push(format!("{not_run} not run"));
+    }
+    if parts.is_empty() {
+        parts.push("nothing to do".to_owned());
+    }
+    let style = if report.exit() == Exit::Held { GOOD } else { BAD };
+    let word = if report.exit() == Exit::Held { "ok" } else { "failed" };
+    format!("\n{style}{word}{style:#}  {}  {FAINT}{}{FAINT:#}\n", parts.join(", "), duration(report.elapsed))
+}
+
+/// A duration with the digits a person wants to see.
+pub fn duration(elapsed: Duration) -> String {
+    let milliseconds = elapsed.as_secs_f64() * 1e3;
+    match milliseconds {
+        ..9.95 => format!("{milliseconds:.1} ms"),
+        ..1000.0 => format!("{milliseconds:.0} ms"),
+        ..60_000.0 => format!("{:.1} s", milliseconds / 1e3),
+        _ => format!("{} min {} s", elapsed.as_secs() / 60, elapsed.as_secs() % 60),
+    }
+}

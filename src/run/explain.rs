@@ -1,0 +1,151 @@
+//! Words for what the server or the connection says, at the author's place.
+
+use crate::database::connection::Connection;
+use crate::database::error::{Error, ServerError};
+use crate::database::session::Session;
+use crate::plan::{Access, Batch, Cell, Statement};
+use crate::project::diagnostic::{Diagnostic, printable};
+use crate::project::source::Place;
+use crate::report::event::Event;
+use crate::step::Step;
+
+/// The most cells that are bound to one statement when the refused one is looked for: the protocol
+/// counts parameters in 16 bits.
+const CELLS_MAX: usize = 30_000;
+
+/// A step that the server refused: the words of the server, at the value, query or step it is about.
+pub fn step(
+    step: &Step,
+    batch: &Batch,
+    error: &Error,
+    connection: &mut Connection,
+    emit: &mut dyn FnMut(Event),
+) -> Diagnostic {
+    let own_place = Place::new(&step.source, step.span);
+    let Some(server) = error.server() else {
+        return Diagnostic::error(error.to_string()).at_place(own_place);
+    };
+    let mut diagnostic = Diagnostic::error(format!("{} ({})", server.message, server.sqlstate));
+    let in_query = server.position.and_then(|position| batch.statement.locate.as_ref()?(position));
+    let parameter =
+        parameter_number(server).and_then(|number| batch.statement.parameters.get(number.checked_sub(1)?));
+    diagnostic = if let Some(place) = in_query {
+        diagnostic.at_place(place)
+    } else if let Some(parameter) = parameter.filter(|parameter| parameter.place.is_some()) {
+        let place = parameter.place.clone().unwrap_or(own_place);
+        diagnostic.at_place(place).label(format!("for `{}`", parameter.what))
+    } else if let Some(cell) = find_cell(batch, server, connection, emit) {
+        diagnostic
+            .at_place(cell.place.clone())
+            .label(format!("for `{}` of type {}", cell.what, cell.type_name))
+    } else {
+        diagnostic.at_place(own_place)
+    };
+    if let Some(constraint) = &server.constraint {
+        let of = server.table.as_ref().map(|table| format!(" of `{table}`")).unwrap_or_default();
+        diagnostic = diagnostic.note(format!("constraint `{constraint}`{of}"));
+    }
+    if let Some(detail) = &server.detail {
+        diagnostic = diagnostic.note(detail.clone());
+    }
+    if let Some((query, _)) = &server.internal {
+        diagnostic = diagnostic.note(format!("in a function, at: {query}"));
+    }
+    diagnostic = diagnostic.note(format!("{} `{}` was rolled back", step.kind.name, step.title.text));
+    let help = server.hint.clone().or_else(|| advice(server, batch.access));
+    diagnostic.maybe_help(help)
+}
+
+/// What to do about some errors of which the server only says what they are.
+fn advice(server: &ServerError, access: Access) -> Option<String> {
+    let advice = match server.sqlstate.as_str() {
+        "57014" => "raise the limit with --statement-timeout, or find out what the statement waits for",
+        "55P03" => {
+            "another session holds the lock; `select * from pg_locks where not granted` shows who waits"
+        }
+        "25006" if access == Access::Read => "`assert` only reads; write with `add`, `delete` or `seed`",
+        "25006" => "the server is read-only: is it a standby?",
+        "42501" => "grant the right to the role of the connection, or connect as another one",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+/// A connection that cannot be made, or breaks again and again.
+pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
+    let name = connection.dsn.name();
+    let Some(server) = error.server() else {
+        let waited = connection.wait.as_secs();
+        return Diagnostic::error(format!("cannot reach {name}: {}", printable(&error.to_string())))
+            .note(format!("tried for up to {waited} s"))
+            .help("is the server running there, and may this machine reach it? --wait says how long to try");
+    };
+    let diagnostic = Diagnostic::error(format!("{name} refused: {} ({})", server.message, server.sqlstate));
+    match server.sqlstate.as_str() {
+        "28P01" => {
+            diagnostic.help("check user and password; in a `.env`, put a password with `$` in single quotes")
+        }
+        "3D000" => diagnostic.help(format!("create it: `createdb {}`", connection.dsn.database)),
+        "28000" => {
+            diagnostic.help("does the role exist, and does the server's pg_hba.conf let it in from here?")
+        }
+        "42501" => diagnostic.help("grant the right to the role, or connect as another one"),
+        _ => diagnostic,
+    }
+}
+
+/// A commit without an answer.
+pub fn unknown(step: &Step, error: &Error) -> Diagnostic {
+    Diagnostic::error(format!("nobody knows whether `{}` was committed", step.title.text))
+        .at(&step.source, step.span)
+        .note(format!("the connection was lost while it was being committed: {error}"))
+        .help("run again: a step looks at the data first, and does only what is missing")
+}
+
+/// The number of the parameter the server was reading: `unnamed portal parameter $2 = '…'`. The
+/// words around it are in the server's language, `$2` is not.
+fn parameter_number(server: &ServerError) -> Option<usize> {
+    if !server.sqlstate.starts_with("22") {
+        return None;
+    }
+    let context = server.context.as_deref()?;
+    let digits = &context[context.find('$')? + 1..];
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok()
+}
+
+/// Looks for the one cell among many that the server cannot read: each is bound to a parameter of
+/// its own, in a transaction of its own, and the server then names the parameter.
+fn find_cell<'a>(
+    batch: &'a Batch,
+    server: &ServerError,
+    connection: &mut Connection,
+    emit: &mut dyn FnMut(Event),
+) -> Option<&'a Cell> {
+    if !server.sqlstate.starts_with("22") {
+        return None;
+    }
+    let session = connection.session(emit).ok()?;
+    for cells in batch.statement.cells.chunks(CELLS_MAX) {
+        let mut statement = Statement::default();
+        let casts: Vec<String> = cells
+            .iter()
+            .map(|cell| {
+                let parameter = statement.bind(Some(cell.text.clone()), None, "");
+                format!("({parameter}::{} is null)", cell.type_name)
+            })
+            .collect();
+        statement.sql = format!("select (array[{}])[1]::text", casts.join(", "));
+        if let Some(number) = refused_parameter(session, &statement) {
+            return cells.get(number.checked_sub(1)?);
+        }
+    }
+    None
+}
+
+fn refused_parameter(session: &mut Session, statement: &Statement) -> Option<usize> {
+    session.begin(Access::Read).ok()?;
+    let result = session.query(statement);
+    session.rollback().ok()?;
+    parameter_number(result.err()?.server()?)
+}

@@ -1,0 +1,129 @@
+//! Identify: which rows are new, and the ids of new rows that others refer to.
+
+use super::load::{Group, Load, Rule};
+use super::lookup::{Lookups, Operand};
+use crate::plan::catalog::{Column, Table};
+use crate::plan::quote::{identifier, literal};
+
+/// For each group: `keyed_…`, the staged rows with their early lookups and `is_new`; then
+/// `new_…`, the same with the values that others look for and nobody gave.
+pub fn expressions(load: &Load, lookups: &Lookups) -> Vec<String> {
+    let mut expressions = Vec::new();
+    if load.rule == Rule::TableIsEmpty {
+        expressions.push(format!(
+            "empty_{} as materialized (\n  select not exists (select from {}) as is_empty\n)",
+            load.number,
+            load.table.sql()
+        ));
+    }
+    for group in &load.groups {
+        expressions.push(format!(
+            "keyed_{0} as materialized (\n  select s.*{1}, {2} as is_new\n  from stage_{0} s{3}\n)",
+            group.suffix,
+            lookups.outputs(group, true),
+            is_new(load, group, lookups),
+            lookups.joins(group, "s", true),
+        ));
+        let mut assigned = String::new();
+        for (number, column) in assigned_columns(load, group, lookups).iter().enumerate() {
+            let value = assigned_value(column);
+            assigned.push_str(&format!(", case when k.is_new then {value} end as a{}", number + 1));
+        }
+        expressions.push(format!(
+            "new_{0} as materialized (\n  select k.*{assigned}\n  from keyed_{0} k\n  order by k.n\n)",
+            group.suffix
+        ));
+    }
+    expressions
+}
+
+/// `added_…`: the rows of one table that lookups search beside the table itself, if any do.
+pub fn added(loads: &[Load], table: &Table, lookups: &Lookups) -> Option<String> {
+    let needed = lookups.needed.get(&table.oid)?;
+    let mut selects = Vec::new();
+    for load in loads.iter().filter(|load| load.table.oid == table.oid) {
+        for group in &load.groups {
+            let columns: Vec<String> = needed
+                .iter()
+                .map(|name| {
+                    let value = match value_of(load, group, lookups, name) {
+                        Some(value) => format!("x.{value}"),
+                        None => "null".to_owned(),
+                    };
+                    let type_name = table.column(name).map_or("text", |column| column.type_name.as_str());
+                    format!("{value}::{type_name} as {}", identifier(name))
+                })
+                .collect();
+            selects.push(format!("select x.is_new, {} from new_{} x", columns.join(", "), group.suffix));
+        }
+    }
+    Some(format!("added_{} as materialized (\n  {}\n)", table.oid, selects.join("\n  union all\n  ")))
+}
+
+/// The column of `new_…` that holds a column's value, when the group gives it or it was assigned.
+pub fn value_of(load: &Load, group: &Group, lookups: &Lookups, name: &str) -> Option<String> {
+    let given = lookups.groups[&group.suffix].given.iter().find(|(column, _)| *column == name);
+    if let Some((_, operand)) = given {
+        return Some(match operand {
+            Operand::Leaf(number) => format!("c{number}"),
+            Operand::Found(number, at) => format!("r{number}_v{at}"),
+        });
+    }
+    let assigned = assigned_columns(load, group, lookups);
+    assigned.iter().position(|column| column.name == name).map(|at| format!("a{}", at + 1))
+}
+
+/// The columns that lookups need, the group does not give, and the server would make up.
+pub fn assigned_columns<'c>(load: &Load<'c>, group: &Group, lookups: &Lookups) -> Vec<&'c Column> {
+    let Some(needed) = lookups.needed.get(&load.table.oid) else { return Vec::new() };
+    let given = &lookups.groups[&group.suffix].given;
+    let is_left_out = |column: &&Column| {
+        needed.contains(column.name.as_str())
+            && !given.iter().any(|(name, _)| *name == column.name)
+            && !column.generated
+            && (column.default.is_some() || !column.identity.is_empty())
+    };
+    load.table.columns.iter().filter(is_left_out).collect()
+}
+
+fn assigned_value(column: &Column) -> String {
+    match (&column.sequence, &column.default) {
+        (Some(sequence), _) if !column.identity.is_empty() => {
+            format!("nextval({}::regclass)", literal(sequence))
+        }
+        (_, Some(default)) => format!("({default})"),
+        (_, None) => "null".to_owned(),
+    }
+}
+
+fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
+    match &load.rule {
+        Rule::Always => "true".to_owned(),
+        Rule::TableIsEmpty => format!("(select is_empty from empty_{})", load.number),
+        Rule::KeyIsMissing(_) => {
+            let same = same_key(load, group, lookups, "s", true);
+            format!("not exists (select from {} t where {same})", load.table.sql())
+        }
+    }
+}
+
+/// The condition under which the table's row `t` is the group's row `alias`.
+pub fn same_key(load: &Load, group: &Group, lookups: &Lookups, alias: &str, joining_early: bool) -> String {
+    let collected = &lookups.groups[&group.suffix];
+    let conditions: Vec<String> = load
+        .key()
+        .iter()
+        .filter_map(|name| {
+            let column = load.table.column(name)?;
+            let value = match collected.given.iter().find(|(given, _)| given == name) {
+                Some((_, operand)) => lookups.operand(&collected.finds, operand, alias, joining_early),
+                None => match &column.default {
+                    Some(default) => format!("({default})"),
+                    None => format!("null::{}", column.type_name),
+                },
+            };
+            Some(column.is_same(&format!("t.{}", identifier(name)), &value))
+        })
+        .collect();
+    conditions.join(" and ")
+}

@@ -1,0 +1,196 @@
+//! The rows meant for one table, resolved against the catalog.
+
+use std::sync::Arc;
+
+use crate::plan::catalog::Table;
+use crate::plan::resolve::{Resolver, Target};
+use crate::project::diagnostic::{Diagnostic, list};
+use crate::project::source::{Name, Place, Source, Span};
+use crate::project::value::Row;
+
+/// The rows meant for one table.
+#[derive(Debug)]
+pub struct Load<'c> {
+    /// Tells it from the others in the same statement; counted from 1.
+    pub number: usize,
+    /// Where they go.
+    pub table: &'c Table,
+    /// When a row is inserted.
+    pub rule: Rule<'c>,
+    /// The rows, those of the same shape together.
+    pub groups: Vec<Group<'c>>,
+    /// The place of each row, in the order written.
+    pub places: Vec<Place>,
+}
+
+/// When a row is inserted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule<'c> {
+    /// When the table has no row at all.
+    TableIsEmpty,
+    /// When no row has the same values in these columns.
+    KeyIsMissing(Vec<&'c str>),
+    /// In any case.
+    Always,
+}
+
+/// Rows that give values to the same columns in the same way.
+#[derive(Debug)]
+pub struct Group<'c> {
+    /// Names the group's expressions: `1_2` is the second group of the first load.
+    pub suffix: String,
+    /// Each row's number in the load, counted from 1, and what it gives.
+    pub rows: Vec<(usize, Vec<Target<'c>>)>,
+}
+
+impl<'c> Group<'c> {
+    /// What its rows give, by the example of the first.
+    pub fn targets(&self) -> &[Target<'c>] {
+        self.rows.first().map_or(&[], |(_, targets)| targets)
+    }
+}
+
+impl<'c> Load<'c> {
+    /// Resolves rows for a table and groups them by shape. Every problem is noted.
+    pub fn new(
+        number: usize,
+        table: &'c Table,
+        rule: Rule<'c>,
+        rows: &[Row],
+        resolver: Resolver<'c, '_>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Load<'c> {
+        let mut load = Load { number, table, rule, groups: Vec::new(), places: Vec::new() };
+        let mut shapes: Vec<Vec<String>> = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            load.places.push(Place::new(resolver.source, row.span));
+            let targets = resolver.targets(table, &row.cells, problems);
+            check_required(table, row, &targets, resolver.source, problems);
+            let mut shape: Vec<String> = targets.iter().map(Target::shape).collect();
+            shape.sort();
+            let mut targets = targets;
+            targets.sort_by_cached_key(Target::shape);
+            let found = shapes.iter().position(|known| *known == shape);
+            let group = found.unwrap_or_else(|| {
+                shapes.push(shape);
+                load.groups.push(Group { suffix: format!("{number}_{}", shapes.len()), rows: Vec::new() });
+                shapes.len() - 1
+            });
+            load.groups[group].rows.push((at + 1, targets));
+        }
+        load
+    }
+
+    /// The columns that identify a row, if any do.
+    pub fn key(&self) -> &[&'c str] {
+        match &self.rule {
+            Rule::KeyIsMissing(key) => key,
+            Rule::TableIsEmpty | Rule::Always => &[],
+        }
+    }
+}
+
+/// The key of a table that every row fills: the primary key, else the only other unique key.
+pub fn infer_key<'c>(
+    table: &'c Table,
+    rows: &[Row],
+    resolver: Resolver<'c, '_>,
+    source: &Arc<Source>,
+    span: Span,
+) -> Result<Vec<&'c str>, Diagnostic> {
+    let mut given: Option<Vec<&str>> = None;
+    for row in rows {
+        let mut ignored = Vec::new();
+        let targets = resolver.targets(table, &row.cells, &mut ignored);
+        let columns: Vec<&str> = targets
+            .iter()
+            .flat_map(|target| match target {
+                Target::Plain { column, text: Some(_), .. } => vec![column.name.as_str()],
+                Target::Plain { .. } => Vec::new(),
+                Target::Reference { foreign_key, .. } => {
+                    foreign_key.columns.iter().map(String::as_str).collect()
+                }
+            })
+            .collect();
+        given = Some(match given {
+            None => columns,
+            Some(earlier) => earlier.into_iter().filter(|column| columns.contains(column)).collect(),
+        });
+    }
+    let given = given.unwrap_or_default();
+    let filled: Vec<_> = table
+        .keys
+        .iter()
+        .filter(|key| key.columns.iter().all(|column| given.contains(&column.as_str())))
+        .collect();
+    let chosen = match filled.as_slice() {
+        [first, ..] if first.primary => first,
+        [only] => only,
+        [] => {
+            let has: Vec<String> =
+                table.keys.iter().map(|key| format!("({})", key.columns.join(", "))).collect();
+            let has = if has.is_empty() { "none".to_owned() } else { has.join(" and ") };
+            return Err(Diagnostic::error(format!(
+                "no unique key of `{}` is filled by every row, so nothing tells which rows are there already",
+                table.name
+            ))
+            .at(source, span)
+            .note(format!("its unique keys: {has}"))
+            .help(format!("name the columns that tell rows apart: `key: [{}]`", given.join(", "))));
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|key| key.name.as_str()).collect();
+            return Err(Diagnostic::error(format!(
+                "`{}` has several unique keys that every row fills: {}",
+                table.name,
+                list(&names)
+            ))
+            .at(source, span)
+            .help(format!("say which one tells rows apart: `key: [{}]`", several[0].columns.join(", "))));
+        }
+    };
+    Ok(chosen.columns.iter().map(String::as_str).collect())
+}
+
+/// The columns of a key the author wrote.
+pub fn written_key<'c>(
+    table: &'c Table,
+    key: &[Name],
+    resolver: Resolver<'c, '_>,
+) -> Result<Vec<&'c str>, Diagnostic> {
+    resolver.key_columns(table, key)
+}
+
+/// Notes columns that a row must give and does not. A trigger may fill them in, so a table that
+/// has one is left to the server's own judgement.
+fn check_required(
+    table: &Table,
+    row: &Row,
+    targets: &[Target],
+    source: &Arc<Source>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    if table.has_insert_trigger {
+        return;
+    }
+    for column in &table.columns {
+        let given = targets.iter().find(|target| target.columns().contains(&column.name.as_str()));
+        match given {
+            None if column.is_required() => problems.push(
+                Diagnostic::error(format!("this row needs `{}`", column.name))
+                    .at(source, row.span)
+                    .note(format!("`{}.{}` is NOT NULL and has no default", table.name, column.name))
+                    .help(format!("add `{}: …` to the row, or to the fixture's `defaults`", column.name)),
+            ),
+            Some(Target::Plain { text: None, place, .. }) if column.not_null => problems.push(
+                Diagnostic::error(format!("`{}.{}` cannot be null", table.name, column.name))
+                    .at_place(place.clone())
+                    .help(match column.default {
+                        Some(_) => "leave it out to get its default",
+                        None => "give it a value",
+                    }),
+            ),
+            _ => {}
+        }
+    }
+}

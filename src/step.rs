@@ -1,0 +1,109 @@
+//! Step kinds: the register of all of them, and what each must bring.
+//!
+//! A kind is one line in [`KINDS`] and one file, which carries its keys, its manual page (the
+//! module's documentation), what it compiles to and how its answer is judged. The executor knows
+//! batches, not kinds.
+
+pub mod add;
+pub mod assert;
+pub mod delete;
+pub mod seed;
+pub mod verify;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::plan::Batch;
+use crate::plan::catalog::Catalog;
+use crate::project::Project;
+use crate::project::diagnostic::Diagnostic;
+use crate::project::reading::Reading;
+use crate::project::source::{Name, Source, Span};
+use crate::project::yaml::Entry;
+
+/// Every step kind, in the order the manual lists them.
+pub const KINDS: &[&Kind] = &[&seed::KIND, &assert::KIND, &add::KIND, &delete::KIND, &verify::KIND];
+
+/// What the reader has to know of a kind.
+#[derive(Debug)]
+pub struct Kind {
+    /// The word that begins a step.
+    pub name: &'static str,
+    /// The keys it reads, beside `expect`.
+    pub keys: &'static [&'static str],
+    /// Every way a step of this kind can end.
+    pub outcomes: &'static [Outcome],
+    /// The ends that are fine unless `expect` says otherwise.
+    pub accepted: &'static [Outcome],
+    /// Reads the rest of the step; `None` when problems were noted that leave nothing to run.
+    pub parse: fn(&mut Reading, Span, Vec<Entry>) -> Option<Box<dyn Action>>,
+}
+
+/// One step of a scenario.
+#[derive(Debug)]
+pub struct Step {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// Its title, unique in the scenario.
+    pub title: Name,
+    /// The place of the kind's word.
+    pub span: Span,
+    /// What it does.
+    pub action: Box<dyn Action>,
+    /// The outcomes that are fine.
+    pub accepted: Vec<Outcome>,
+    /// The place of `expect`, if the author wrote it.
+    pub expect_span: Option<Span>,
+    /// The file it stands in.
+    pub source: Arc<Source>,
+}
+
+/// What a step of some kind does.
+pub trait Action: Debug + Send + Sync {
+    /// Notes what is wrong with it that can be known without a database.
+    fn check(&self, project: &Project, source: &Arc<Source>, problems: &mut Vec<Diagnostic>);
+
+    /// The tables it names, which the catalog must hold before it is compiled.
+    fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str>;
+
+    /// The one transaction it becomes, or everything that is wrong with it in this catalog.
+    fn compile(&self, step: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>>;
+}
+
+/// How a step can end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // The words say it, and language.md has the table.
+pub enum Outcome {
+    Created,
+    Unchanged,
+    Skipped,
+    Held,
+    Differs,
+    Added,
+    Present,
+    ParentNotFound,
+    ParentAmbiguous,
+    Deleted,
+    NotFound,
+    Restricted,
+}
+
+impl Outcome {
+    /// The word for it, in files and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Created => "created",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Skipped => "skipped",
+            Outcome::Held => "held",
+            Outcome::Differs => "differs",
+            Outcome::Added => "added",
+            Outcome::Present => "present",
+            Outcome::ParentNotFound => "parent_not_found",
+            Outcome::ParentAmbiguous => "parent_ambiguous",
+            Outcome::Deleted => "deleted",
+            Outcome::NotFound => "not_found",
+            Outcome::Restricted => "restricted",
+        }
+    }
+}

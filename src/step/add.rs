@@ -1,0 +1,186 @@
+//! `add`: inserts one row or some rows; with `key`, only those that are absent.
+//!
+//! ```yaml
+//! - add: David joins Information Technology
+//!   into: employees
+//!   key: [name, department]        # with it: unless a row has the same values here
+//!   row: {name: David, department: Information Technology}
+//! ```
+//!
+//! Outcomes: `added`; `present` when the row was there; `differs` when it was there and another of
+//! its columns says something else; `parent_not_found` and `parent_ambiguous` when a reference
+//! names no row or several. Nothing is written unless the end is one that `expect` accepts.
+
+use std::sync::Arc;
+
+use super::{Action, Kind, Outcome, Step};
+use crate::plan::catalog::Catalog;
+use crate::plan::resolve::Resolver;
+use crate::plan::{Access, Batch, Judgement};
+use crate::project::Project;
+use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::reading::Reading;
+use crate::project::source::{Name, Source, Span};
+use crate::project::value::Row;
+use crate::project::yaml::Entry;
+use crate::seed::answer::{Applied, Obstacle, ObstacleKind};
+use crate::seed::load::{Load, Rule, written_key};
+
+/// The kind's line in the register.
+pub const KIND: Kind = Kind {
+    name: "add",
+    keys: &["into", "key", "row", "rows"],
+    outcomes: &[
+        Outcome::Added,
+        Outcome::Present,
+        Outcome::Differs,
+        Outcome::ParentNotFound,
+        Outcome::ParentAmbiguous,
+    ],
+    accepted: &[Outcome::Added, Outcome::Present],
+    parse,
+};
+
+/// What an `add` step says.
+#[derive(Debug)]
+pub struct Add {
+    /// The table.
+    pub into: Name,
+    /// The columns that tell whether a row is there.
+    pub key: Option<Vec<Name>>,
+    /// At least one.
+    pub rows: Vec<Row>,
+}
+
+fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+    let (mut into, mut key, mut rows) = (None, None, None);
+    for entry in entries {
+        match entry.key.as_str() {
+            "into" => into = reading.text(entry.value, "`into`"),
+            "key" => key = Some(reading.names(entry.value, "`key`")),
+            "row" | "rows" if rows.is_some() => {
+                reading.problem_help(
+                    entry.key_span,
+                    "`row` and `rows` are both given",
+                    "keep one of the two",
+                );
+            }
+            "row" => rows = Some(Row::parse(reading, entry.value, "`row`").into_iter().collect()),
+            "rows" => {
+                let items = reading.list(entry.value, "`rows`")?;
+                rows = Some(
+                    items
+                        .into_iter()
+                        .filter_map(|item| Row::parse(reading, item, "a row"))
+                        .collect::<Vec<_>>(),
+                );
+            }
+            _ => reading.unknown_key(&entry, "an `add` step", KIND.keys),
+        }
+    }
+    if into.is_none() {
+        reading.problem_help(
+            span,
+            "this step does not say where to add",
+            "name the table: `into: employees`",
+        );
+    }
+    if rows.as_ref().is_none_or(Vec::is_empty) {
+        reading.problem_help(span, "this step adds nothing", "write the row: `row: {name: David}`");
+    }
+    Some(Box::new(Add { into: into?, key, rows: rows? }))
+}
+
+impl Action for Add {
+    fn check(&self, _: &Project, source: &Arc<Source>, problems: &mut Vec<Diagnostic>) {
+        for name in self.key.iter().flatten() {
+            for row in &self.rows {
+                let stem = name.text.strip_suffix("_id").unwrap_or(&name.text);
+                let gives = |cell: &Entry| {
+                    cell.key == name.text || cell.key.strip_suffix("_id").unwrap_or(&cell.key) == stem
+                };
+                if !row.cells.iter().any(gives) {
+                    problems.push(
+                        Diagnostic::error(format!(
+                            "the row gives no `{}`, which is part of its key",
+                            name.text
+                        ))
+                        .at(source, row.span)
+                        .context(name.span, "the key"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn tables<'a>(&'a self, _: &'a Project) -> Vec<&'a str> {
+        vec![&self.into.text]
+    }
+
+    fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let resolver = Resolver { catalog, source: &step.source };
+        let table = resolver.table(&self.into).map_err(|problem| vec![problem])?;
+        let rule = match &self.key {
+            Some(key) => {
+                Rule::KeyIsMissing(written_key(table, key, resolver).map_err(|problem| vec![problem])?)
+            }
+            None => Rule::Always,
+        };
+        let mut problems = Vec::new();
+        let load = Load::new(1, table, rule, &self.rows, resolver, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let seeding = crate::seed::compile(&[load]).map_err(|_| {
+            vec![
+                Diagnostic::error("the key refers to the table it belongs to")
+                    .at(&step.source, self.into.span),
+            ]
+        })?;
+        let finding = seeding.finding;
+        Ok(Batch {
+            access: Access::Write,
+            statement: seeding.statement,
+            refusals: &[],
+            judge: Box::new(move |answer| match finding.read(answer) {
+                Ok(applied) => Ok(applied.first().map_or_else(nothing, judge)),
+                Err(obstacles) => refuse(obstacles),
+            }),
+        })
+    }
+}
+
+fn nothing() -> Judgement {
+    Judgement { outcome: Outcome::Present, detail: None, problem: None }
+}
+
+fn judge(applied: &Applied) -> Judgement {
+    if let Some((place, column, actual)) = applied.differing.first() {
+        let actual = actual.as_ref().map_or("null".to_owned(), |actual| format!("'{actual}'"));
+        let problem = Diagnostic::failed("the row is there, and says something else")
+            .at_place(place.clone())
+            .note(format!("`{column}` is {actual} in the database"))
+            .help("`add` never changes a row: correct the step, or accept it with `expect: [added, present, differs]`");
+        return Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) };
+    }
+    let rows = applied.created + applied.there;
+    let detail = (rows > 1).then(|| format!("{} of {}", applied.created, count(rows, "row")));
+    let outcome = if applied.created > 0 { Outcome::Added } else { Outcome::Present };
+    Judgement { outcome, detail, problem: None }
+}
+
+/// A parent that is missing or ambiguous is an end of the step; a duplicate row is a mistake in it.
+fn refuse(obstacles: Vec<Obstacle>) -> Result<Judgement, Vec<Diagnostic>> {
+    let is_parent = |obstacle: &Obstacle| obstacle.kind != ObstacleKind::Duplicate;
+    if !obstacles.iter().all(is_parent) {
+        return Err(obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect());
+    }
+    let Some(first) = obstacles.into_iter().next() else { return Ok(nothing()) };
+    let outcome = match first.kind {
+        ObstacleKind::ParentAmbiguous => Outcome::ParentAmbiguous,
+        ObstacleKind::ParentMissing | ObstacleKind::Duplicate => Outcome::ParentNotFound,
+    };
+    let mut problem = first.diagnostic;
+    problem.severity = crate::project::diagnostic::Severity::Failed;
+    Ok(Judgement { outcome, detail: None, problem: Some(problem) })
+}

@@ -1,0 +1,115 @@
+//! `delete`: deletes the rows that `where` names.
+//!
+//! ```yaml
+//! - delete: Bob leaves
+//!   from: employees
+//!   where: {name: Bob}
+//!   expect: [deleted, not_found]     # may be run again
+//! ```
+//!
+//! Outcomes: `deleted`; `not_found` when no row matched; `restricted` when a foreign key forbids it
+//! (then nothing is deleted, whatever `expect` says). `where` is required: a table is never emptied
+//! by leaving something out.
+
+use std::sync::Arc;
+
+use super::{Action, Kind, Outcome, Step};
+use crate::plan::catalog::Catalog;
+use crate::plan::resolve::{Resolver, condition};
+use crate::plan::{Access, Batch, Judgement, Statement, number};
+use crate::project::Project;
+use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::reading::Reading;
+use crate::project::source::{Name, Place, Source, Span};
+use crate::project::value::Row;
+use crate::project::yaml::Entry;
+
+/// The kind's line in the register.
+pub const KIND: Kind = Kind {
+    name: "delete",
+    keys: &["from", "where"],
+    outcomes: &[Outcome::Deleted, Outcome::NotFound, Outcome::Restricted],
+    accepted: &[Outcome::Deleted],
+    parse,
+};
+
+/// What a `delete` step says.
+#[derive(Debug)]
+pub struct Delete {
+    /// The table.
+    pub from: Name,
+    /// What the rows have.
+    pub filter: Row,
+}
+
+fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+    let (mut from, mut filter) = (None, None);
+    for entry in entries {
+        match entry.key.as_str() {
+            "from" => from = reading.text(entry.value, "`from`"),
+            "where" => filter = Some(Row::parse(reading, entry.value, "`where`")),
+            _ => reading.unknown_key(&entry, "a `delete` step", KIND.keys),
+        }
+    }
+    if from.is_none() {
+        reading.problem_help(
+            span,
+            "this step does not say from where to delete",
+            "name the table: `from: employees`",
+        );
+    }
+    if filter.is_none() {
+        reading.problem_help(
+            span,
+            "this step does not say which rows to delete",
+            "name them: `where: {name: Bob}`",
+        );
+    }
+    Some(Box::new(Delete { from: from?, filter: filter?? }))
+}
+
+impl Action for Delete {
+    fn check(&self, _: &Project, _: &Arc<Source>, _: &mut Vec<Diagnostic>) {}
+
+    fn tables<'a>(&'a self, _: &'a Project) -> Vec<&'a str> {
+        vec![&self.from.text]
+    }
+
+    fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let resolver = Resolver { catalog, source: &step.source };
+        let table = resolver.table(&self.from).map_err(|problem| vec![problem])?;
+        let mut problems = Vec::new();
+        let targets = resolver.targets(table, &self.filter.cells, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut statement = Statement::default();
+        let matching = condition(&mut statement, "t", &targets);
+        statement.sql = format!(
+            "with deleted as (\n  delete from {} t where {matching} returning 1\n)\nselect count(*)::text from deleted",
+            table.sql()
+        );
+        let name = table.name.clone();
+        let place = Place::new(&step.source, self.filter.span);
+        Ok(Batch {
+            access: Access::Write,
+            statement,
+            refusals: &[("23503", Outcome::Restricted), ("23001", Outcome::Restricted)],
+            judge: Box::new(move |answer| {
+                let deleted = answer.first().map_or(0, |row| number(row, 0));
+                if deleted == 0 {
+                    let problem = Diagnostic::failed(format!("no row of `{name}` has these values"))
+                        .at_place(place.clone())
+                        .help("accept it with `expect: [deleted, not_found]` if the step may run again");
+                    return Ok(Judgement {
+                        outcome: Outcome::NotFound,
+                        detail: None,
+                        problem: Some(problem),
+                    });
+                }
+                let detail = (deleted > 1).then(|| count(deleted, "row"));
+                Ok(Judgement { outcome: Outcome::Deleted, detail, problem: None })
+            }),
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! `seed`: applies fixtures, by name or written in the step.
+//!
+//! ```yaml
+//! - seed: Two departments and their people
+//!   fixtures: [departments, employees]     # fixtures by name
+//!   tables: {employees: [{name: Ada}]}     # and/or rows written here, as in a fixture file
+//!   mode: if-empty                         # for fixtures that allow more, do only this much
+//! ```
+//!
+//! Outcomes: `created` when a row was inserted, `skipped` when every fixture was left alone because
+//! its table has rows, `unchanged` when every row was there. References between the fixtures of a
+//! step are resolved whatever their order.
+
+use std::sync::Arc;
+
+use super::{Action, Kind, Outcome, Step};
+use crate::plan::catalog::Catalog;
+use crate::plan::resolve::Resolver;
+use crate::plan::{Access, Batch, Judgement};
+use crate::project::Project;
+use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
+use crate::project::fixture::{Fixture, Mode, place};
+use crate::project::reading::Reading;
+use crate::project::source::{Name, Source, Span};
+use crate::project::yaml::Entry;
+use crate::seed::load::{Load, Rule, infer_key, written_key};
+
+/// The kind's line in the register.
+pub const KIND: Kind = Kind {
+    name: "seed",
+    keys: &["fixtures", "tables", "mode"],
+    outcomes: &[Outcome::Created, Outcome::Unchanged, Outcome::Skipped],
+    accepted: &[Outcome::Created, Outcome::Unchanged, Outcome::Skipped],
+    parse,
+};
+
+/// What a `seed` step says.
+#[derive(Debug)]
+pub struct Seed {
+    /// Fixtures by name.
+    pub fixtures: Vec<Name>,
+    /// Fixtures written in the step.
+    pub tables: Vec<Fixture>,
+    /// The most that may be done, if the step says so.
+    pub mode: Option<Mode>,
+}
+
+fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+    let mut seed = Seed { fixtures: Vec::new(), tables: Vec::new(), mode: None };
+    let mut is_empty = true;
+    for entry in entries {
+        match entry.key.as_str() {
+            "fixtures" => {
+                is_empty = false;
+                seed.fixtures = reading.names(entry.value, "`fixtures`");
+            }
+            "tables" => {
+                is_empty = false;
+                for table in reading.map(entry.value, "`tables`")? {
+                    let name = Name { text: table.key.clone(), span: table.key_span };
+                    seed.tables.extend(Fixture::read(reading, table.key, name, table.value));
+                }
+            }
+            "mode" => seed.mode = reading.choice(entry.value, "mode", Mode::WORDS),
+            _ => reading.unknown_key(&entry, "a `seed` step", KIND.keys),
+        }
+    }
+    if is_empty {
+        reading.problem_help(
+            span,
+            "this step seeds nothing",
+            "name fixtures: `fixtures: [departments, employees]`",
+        );
+        return None;
+    }
+    Some(Box::new(seed))
+}
+
+impl Seed {
+    fn fixtures<'a>(&'a self, project: &'a Project) -> impl Iterator<Item = &'a Fixture> {
+        self.fixtures.iter().filter_map(|name| project.fixture(&name.text)).chain(&self.tables)
+    }
+}
+
+impl Action for Seed {
+    fn check(&self, project: &Project, source: &Arc<Source>, problems: &mut Vec<Diagnostic>) {
+        for name in &self.fixtures {
+            let Some(fixture) = project.fixture(&name.text) else {
+                let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
+                problems.push(
+                    Diagnostic::error(format!("there is no fixture `{}`", name.text))
+                        .at(source, name.span)
+                        .help(
+                            did_you_mean(&name.text, known)
+                                .unwrap_or_else(|| format!("write it: `seedbed new fixture {}`", name.text)),
+                        ),
+                );
+                continue;
+            };
+            if let (Some(step), Some(own)) = (self.mode, fixture.mode)
+                && step > own
+            {
+                problems.push(
+                    Diagnostic::error(format!("the step's mode does more than `{}` allows", name.text))
+                        .at(source, name.span)
+                        .note(format!("the fixture says `mode: {}`", word(own)))
+                        .help("a step may lower a fixture's mode, never raise it"),
+                );
+            }
+        }
+    }
+
+    fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str> {
+        self.fixtures(project).map(|fixture| fixture.table.text.as_str()).collect()
+    }
+
+    fn compile(&self, _: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let mut problems = Vec::new();
+        let mut loads = Vec::new();
+        for fixture in self.fixtures(project) {
+            let mode = self.mode.or(fixture.mode).unwrap_or(Mode::Insert);
+            match load(loads.len() + 1, fixture, mode, catalog, &mut problems) {
+                Ok(load) => loads.push(load),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let seeding = crate::seed::compile(&loads).map_err(|tables| {
+            vec![
+                Diagnostic::error(format!(
+                    "the keys of {} refer to each other in a circle",
+                    tables.join(" and ")
+                ))
+                .help("give one of them a `key` without a reference"),
+            ]
+        })?;
+        let finding = seeding.finding;
+        Ok(Batch {
+            access: Access::Write,
+            statement: seeding.statement,
+            refusals: &[],
+            judge: Box::new(move |answer| {
+                let applied = finding.read(answer).map_err(|obstacles| {
+                    obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect::<Vec<_>>()
+                })?;
+                let outcome = if applied.iter().any(|load| load.created > 0) {
+                    Outcome::Created
+                } else if applied.iter().all(|load| load.is_skipped) {
+                    Outcome::Skipped
+                } else {
+                    Outcome::Unchanged
+                };
+                let mut kept: Vec<_> = applied
+                    .iter()
+                    .flat_map(|load| &load.differing)
+                    .map(|(place, ..)| place.span.start)
+                    .collect();
+                kept.dedup();
+                let detail = match outcome {
+                    Outcome::Skipped => Some("already there".to_owned()),
+                    _ if !kept.is_empty() => Some(format!("kept {} that differ", count(kept.len(), "row"))),
+                    _ => None,
+                };
+                Ok(Judgement { outcome, detail, problem: None })
+            }),
+        })
+    }
+}
+
+fn load<'c>(
+    number: usize,
+    fixture: &Fixture,
+    mode: Mode,
+    catalog: &'c Catalog,
+    problems: &mut Vec<Diagnostic>,
+) -> Result<Load<'c>, Diagnostic> {
+    let resolver = Resolver { catalog, source: &fixture.source };
+    let table = resolver.table(&fixture.table)?;
+    let mut row_problems = Vec::new();
+    let rule = match (mode, &fixture.key) {
+        (Mode::IfEmpty, _) => Rule::TableIsEmpty,
+        (Mode::Insert, Some(key)) => Rule::KeyIsMissing(written_key(table, key, resolver)?),
+        (Mode::Insert, None) => {
+            match infer_key(table, &fixture.rows, resolver, &fixture.source, place(fixture)) {
+                Ok(key) => Rule::KeyIsMissing(key),
+                Err(problem) => {
+                    // A misspelt column is the better thing to say than the key that it leaves out.
+                    Load::new(number, table, Rule::Always, &fixture.rows, resolver, &mut row_problems);
+                    if row_problems.is_empty() {
+                        return Err(problem);
+                    }
+                    Rule::Always
+                }
+            }
+        }
+    };
+    row_problems.clear();
+    let load = Load::new(number, table, rule, &fixture.rows, resolver, &mut row_problems);
+    problems.append(&mut row_problems);
+    Ok(load)
+}
+
+fn word(mode: Mode) -> &'static str {
+    Mode::WORDS.iter().find(|(_, known)| *known == mode).map_or("", |(word, _)| word)
+}

@@ -1,0 +1,4 @@
+//! Lost, silent and lying connections.
+
+#[test]
+fn placeholder() {}

@@ -1,0 +1,68 @@
+//! The story, on this repository's own project.
+
+use std::path::Path;
+
+use crate::support::{Database, Seedbed};
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn up(database: &Database) -> String {
+    let output = Seedbed::new(repository()).variable("CONNECTION_STRING", &database.url()).run(&["up"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    output.text
+}
+
+fn outcomes(text: &str) -> Vec<&str> {
+    let steps = text.lines().filter(|line| line.starts_with("  ✓") && !line.starts_with("  ✓ V"));
+    let words = ["created", "skipped", "held", "added", "present", "deleted", "not_found"];
+    steps
+        .map(|line| *words.iter().find(|word| line.split_whitespace().any(|it| it == **word)).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_story_holds_once_and_again_and_writes_only_once() {
+    let database = Database::create();
+    let first = up(&database);
+    assert_eq!(outcomes(&first), ["created", "held", "held", "added", "held", "deleted", "held", "held"]);
+    let roster = "select e.id, e.name, d.name from employees e join departments d on d.id = e.department_id order by e.id";
+    let rows = database.rows(roster);
+    assert_eq!(
+        rows,
+        ["1|Alice|Human Resources", "3|Charlie|Information Technology", "4|David|Information Technology"]
+    );
+    let counters = "select sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_del),
+        (select string_agg(last_value::text, ',' order by sequencename) from pg_sequences) from pg_stat_user_tables";
+    let flush = "select pg_stat_force_next_flush()";
+    database.rows(flush);
+    let before = database.rows(counters);
+    let second = up(&database);
+    assert_eq!(
+        outcomes(&second),
+        ["skipped", "held", "held", "present", "held", "not_found", "held", "held"]
+    );
+    assert_eq!(database.rows(roster), rows);
+    database.rows(flush);
+    assert_eq!(database.rows(counters), before);
+}
+
+#[test]
+fn a_department_takes_its_people_with_it() {
+    let database = Database::create();
+    up(&database);
+    database.execute("delete from departments where name = 'Human Resources'");
+    assert_eq!(database.rows("select name from employees order by 1"), ["Charlie", "David"]);
+}
+
+#[test]
+fn the_throwaway_server_runs_the_story_and_is_gone() {
+    let output = Seedbed::new(repository()).run(&["up", "--throwaway"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(outcomes(&output.text).len(), 8);
+    let socket = output.text.split_whitespace().find(|word| word.contains("/seedbed-")).unwrap_or_default();
+    assert!(!socket.is_empty(), "{}", output.text);
+    let directory = socket.trim_start_matches("postgres@").rsplit_once('/').unwrap().0.trim_end_matches(':');
+    assert!(!Path::new(directory).exists(), "{directory} is still there");
+}

@@ -1,0 +1,177 @@
+//! A real server for all tests of the binary, a database for each, and the command under test.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, OnceLock};
+
+use postgres::{Client, NoTls, SimpleQueryMessage};
+use regex::Regex;
+use seedbed::database::throwaway::Throwaway;
+
+/// The server of this test run: a throwaway one, which ends with the process.
+pub fn server() -> &'static Throwaway {
+    static SERVER: OnceLock<Throwaway> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        Throwaway::start(None).unwrap_or_else(|error| {
+            panic!("the tests need a PostgreSQL server: {error}\n{}", error.help().unwrap_or_default())
+        })
+    })
+}
+
+/// A database of its own.
+pub struct Database {
+    pub name: String,
+}
+
+impl Database {
+    pub fn create() -> Database {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        client("postgres").batch_execute(&format!("create database {name}")).unwrap();
+        Database { name }
+    }
+
+    /// A URL over the server's socket.
+    pub fn url(&self) -> String {
+        let socket = server().socket_directory().to_string_lossy().replace('/', "%2F");
+        format!("postgresql://postgres@{socket}/{}", self.name)
+    }
+
+    /// The database as messages name it.
+    pub fn shown_name(&self) -> String {
+        seedbed::database::dsn::Dsn::parse(&self.url(), &|_| None).unwrap().name()
+    }
+
+    pub fn client(&self) -> Client {
+        client(&self.name)
+    }
+
+    pub fn execute(&self, sql: &str) {
+        self.client().batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    /// Rows as texts, columns joined by `|`.
+    pub fn rows(&self, sql: &str) -> Vec<String> {
+        let messages = self.client().simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        messages
+            .iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => {
+                    Some((0..row.len()).map(|at| row.get(at).unwrap_or("null")).collect::<Vec<_>>().join("|"))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Every table and how many rows it has.
+    pub fn inventory(&self) -> String {
+        let tables = self.rows(
+            "select format('%I.%I', schemaname, tablename), tablename from pg_tables
+             where schemaname not in ('pg_catalog', 'information_schema') order by 2",
+        );
+        let mut text = String::new();
+        for table in &tables {
+            let (qualified, name) = table.split_once('|').unwrap();
+            let count = self.rows(&format!("select count(*) from {qualified}")).remove(0);
+            text.push_str(&format!("  {name}: {count}\n"));
+        }
+        if text.is_empty() { "  no tables\n".to_owned() } else { text }
+    }
+}
+
+fn client(database: &str) -> Client {
+    postgres::Config::new()
+        .host_path(server().socket_directory())
+        .user("postgres")
+        .dbname(database)
+        .connect(NoTls)
+        .unwrap()
+}
+
+/// One call of the command.
+pub struct Seedbed {
+    command: Command,
+}
+
+/// What a call answered.
+pub struct Output {
+    /// Standard output and standard error as they came.
+    pub text: String,
+    /// The exit status, or `signal N`.
+    pub status: String,
+}
+
+impl Seedbed {
+    /// A call in a directory, with nothing of the surrounding environment but the search path.
+    pub fn new(directory: &Path) -> Seedbed {
+        let mut command = Command::new(binary());
+        command.current_dir(directory).env_clear().stdin(Stdio::null());
+        for name in ["PATH", "TMPDIR", "SEEDBED_POSTGRES_BIN", "LD_LIBRARY_PATH"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.env("HOME", directory);
+        Seedbed { command }
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Seedbed {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn run(mut self, arguments: &[impl AsRef<str>]) -> Output {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        self.command.args(arguments.iter().map(AsRef::as_ref));
+        self.command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        let mut child = self.command.spawn().unwrap();
+        drop(self.command); // It holds the writing end, which the reader waits for.
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        let status = child.wait().unwrap();
+        let status = status.code().map_or_else(|| format!("{status}"), |code| code.to_string());
+        Output { text: String::from_utf8(bytes).unwrap(), status }
+    }
+}
+
+/// The built command.
+pub fn binary() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_seedbed"))
+}
+
+/// A project in a directory that is gone with it.
+pub fn project(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    directory
+}
+
+/// An answer without what differs from run to run: names, times, and how often was tried.
+pub fn elide(text: &str, names: &[(&str, &str)]) -> String {
+    static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        [
+            (r"(?m)^(waiting for .*) \(try \d+, \d+ s left\)\n(waiting for .*\n)*", "$1 [tries]\n"),
+            (r#""(elapsed_ms)": [0-9.e-]+"#, r#""$1": [time]"#),
+            (r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+Z)?", "[when]"),
+            (r"\b\d+(\.\d+)? m?s\b", "[time]"),
+        ]
+        .into_iter()
+        .map(|(pattern, replacement)| (Regex::new(pattern).unwrap(), replacement))
+        .collect()
+    });
+    let mut text = text.to_owned();
+    for (name, replacement) in names {
+        text = text.replace(name, replacement);
+    }
+    for (pattern, replacement) in PATTERNS.iter() {
+        text = pattern.replace_all(&text, *replacement).into_owned();
+    }
+    text
+}
