@@ -56,8 +56,9 @@ pub struct Statement {
     pub cells: Vec<Cell>,
 }
 
-/// From a character position in the SQL, as the server counts, to the author's place.
-pub type Locate = Box<dyn Fn(usize) -> Option<Place> + Send + Sync>;
+/// From a character position in the SQL, as the server counts, to the author's place, and to better
+/// words for the error when the SQL there is not the author's own.
+pub type Locate = Box<dyn Fn(usize) -> Option<(Place, Option<String>)> + Send + Sync>;
 
 /// A value bound to a statement: always as text, which the server reads by the type it needs.
 pub struct Parameter {

@@ -72,6 +72,9 @@ fn all(
     report: &mut Report,
     emit: &mut dyn FnMut(Event),
 ) -> Result<(), Stop> {
+    if let Err(error) = connection.session(emit) {
+        return Err(unreachable(connection, &error));
+    }
     if work.migrate {
         migrations::run(work, connection, report, emit)?;
     }

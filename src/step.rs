@@ -36,8 +36,11 @@ pub struct Kind {
     /// The ends that are fine unless `expect` says otherwise.
     pub accepted: &'static [Outcome],
     /// Reads the rest of the step; `None` when problems were noted that leave nothing to run.
-    pub parse: fn(&mut Reading, Span, Vec<Entry>) -> Option<Box<dyn Action>>,
+    pub parse: Parse,
 }
+
+/// Reads the keys of a step, given the place of its kind's word.
+pub type Parse = fn(&mut Reading, Span, Vec<Entry>) -> Option<Box<dyn Action>>;
 
 /// One step of a scenario.
 #[derive(Debug)]

@@ -46,14 +46,17 @@ pub fn new(options: &Options, new: &New) -> Result<Exit, Refusal> {
         New::Fixture { table } => (PathBuf::from(format!("fixtures/{table}.yaml")), fixture(options, table)?),
         New::Scenario { name } => scenario(name)?,
     };
-    let path = options.dir.join(path);
+    let path = match options.dir.as_os_str() == "." {
+        true => path,
+        false => options.dir.join(path),
+    };
     write(&path, &text)?;
     if options.json {
         terminal::print_json(
             &serde_json::json!({ "version": 1, "exit": 0, "created": path.display().to_string() }),
         );
     } else {
-        terminal::print_line(&format!("created {}", path.strip_prefix(".").unwrap_or(&path).display()));
+        terminal::print_line(&format!("created {}", path.display()));
     }
     Ok(Exit::Held)
 }
@@ -132,7 +135,15 @@ fn skeleton(table: &Table, catalog: &Catalog) -> String {
     let mut text = format!("# Rows that should exist in {}.{}.\n", table.schema, table.name);
     let keys: Vec<_> = table.natural_keys().collect();
     match keys.as_slice() {
-        [] => text.push_str("# No unique key tells its rows apart: name the columns that do.\nkey: []\n"),
+        [] => {
+            let columns = table.columns.iter().filter(|column| !column.is_assigned_by_server());
+            let required: Vec<&str> =
+                columns.filter(|column| column.is_required()).map(|column| column.name.as_str()).collect();
+            let key = required.join(", ");
+            text.push_str(&format!(
+                "# No unique key tells its rows apart: name the columns that do.\nkey: [{key}]\n"
+            ));
+        }
         [only] => text.push_str(&format!("key: [{}]\n", only.columns.join(", "))),
         several => {
             let all: Vec<String> =

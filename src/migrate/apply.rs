@@ -4,11 +4,12 @@ use refinery::{Migration as Refinery, Runner, Target};
 use refinery_core::traits::sync::{Migrate, Query, Transaction};
 
 use super::history;
-use crate::database::error::{Class, Error, Phase};
+use crate::database::error::{Class, Error, Phase, ServerError};
 use crate::database::session::{Limits, Session, settings};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::migration::Migration;
 use crate::project::source::{Span, character_offset, word_length};
+use crate::project::sql::statements::statements;
 
 /// Why a migration was not applied.
 #[derive(Debug)]
@@ -43,7 +44,11 @@ pub fn apply(
         (Ok(_), _) => Ok(()),
         (Err(_), Some((error, phase))) => match (error.server(), error.class(phase)) {
             (Some(server), Class::Permanent) if phase == Phase::Work => {
-                Err(Failure::Refused(Box::new(located(server, migration))))
+                let start = match server.position {
+                    Some(position) => Some(character_offset(&migration.source.text, position)),
+                    None => failing_statement(session, migration, limits),
+                };
+                Err(Failure::Refused(Box::new(located(server, migration, start))))
             }
             _ => Err(Failure::Database(error, phase)),
         },
@@ -110,9 +115,8 @@ impl Query<Vec<Refinery>> for OneTransaction<'_> {
     /// were refused before this is called, and one that changed since is skipped here and then
     /// missed by refinery's own verification.
     fn query(&mut self, _: &str) -> Result<Vec<Refinery>, Error> {
-        let rows = history::read(self.session, self.limits.statement).map_err(|error| {
+        let rows = history::read(self.session, self.limits.statement).inspect_err(|error| {
             self.failure = Some((error.clone(), Phase::Work));
-            error
         })?;
         let rows = rows.unwrap_or_default().into_iter();
         Ok(rows
@@ -139,17 +143,26 @@ impl Migrate for OneTransaction<'_> {
     }
 }
 
+/// Many errors of DDL carry no position. The statement is found by running them one at a time, in a
+/// transaction that is rolled back whatever happens.
+fn failing_statement(session: &mut Session, migration: &Migration, limits: Limits) -> Option<usize> {
+    let text = &migration.source.text;
+    let begin = format!("begin;\n{}", settings(limits.migration, limits.lock));
+    session.simple(begin, limits.statement).ok()?;
+    let statements = statements(text).ok()?;
+    let fails = |statement: &&std::ops::Range<usize>| {
+        session.simple(text[(*statement).clone()].to_owned(), limits.migration).is_err()
+    };
+    let failing = statements.iter().find(fails).map(|statement| statement.start);
+    session.rollback().ok()?;
+    failing
+}
+
 /// The server's error at its place in the migration's file.
-fn located(server: &crate::database::error::ServerError, migration: &Migration) -> Diagnostic {
+fn located(server: &ServerError, migration: &Migration, start: Option<usize>) -> Diagnostic {
     let text = &migration.source.text;
     let mut diagnostic = Diagnostic::error(format!("{} ({})", server.message, server.sqlstate));
-    let span = match server.position {
-        Some(position) => {
-            let start = character_offset(text, position);
-            Span::new(start, start + word_length(&text[start..]))
-        }
-        None => Span::default(),
-    };
+    let span = start.map_or(Span::default(), |start| Span::new(start, start + word_length(&text[start..])));
     diagnostic = diagnostic.at(&migration.source, span);
     if let Some((query, _)) = &server.internal {
         diagnostic = diagnostic.note(format!("in a function, at: {query}"));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
 use super::source::{Place, Source, Span};
@@ -117,19 +117,34 @@ impl Diagnostic {
             Severity::Failed => Level::ERROR.with_name("failed"),
             Severity::Warning => Level::WARNING,
         };
-        let mut group = level.primary_title(&self.message).elements(self.excerpt());
-        if let Some(place) = self.place.as_ref().filter(|place| place.source.text.is_empty()) {
-            group = group.element(Origin::path(&place.source.path));
-        }
-        for note in &self.notes {
-            group = group.element(Level::NOTE.message(note));
-        }
-        if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help));
-        }
         let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
-        let mut text = renderer.decor_style(DecorStyle::Ascii).render(&[group]);
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let title = level.primary_title(&self.message);
+        let Some(excerpt) = self.excerpt() else {
+            return self.render_without_excerpt(&renderer.render(&[Group::with_title(title)]), coloured);
+        };
+        let notes = self.notes.iter().map(|note| Level::NOTE.message(note));
+        let help = self.help.iter().map(|help| Level::HELP.message(help));
+        let mut text = renderer.render(&[title.element(excerpt).elements(notes.chain(help))]);
         text.push('\n');
+        text
+    }
+
+    /// With nothing to show of a file, its name, the notes and the help stand under the title.
+    fn render_without_excerpt(&self, title: &str, coloured: bool) -> String {
+        let mut text = format!("{title}\n");
+        if let Some(place) = &self.place {
+            text.push_str(&format!("  --> {}\n", place.source.path));
+        }
+        let mut line = |word: &str, style: anstyle::Style, words: &str| {
+            let style = if coloured { style } else { anstyle::Style::new() };
+            let words = words.replace('\n', &format!("\n{}", " ".repeat(word.len() + 6)));
+            text.push_str(&format!("  = {style}{word}{style:#}: {words}\n"));
+        };
+        self.notes
+            .iter()
+            .for_each(|note| line("note", annotate_snippets::renderer::DEFAULT_NOTE_STYLE, note));
+        self.help.iter().for_each(|help| line("help", annotate_snippets::renderer::DEFAULT_HELP_STYLE, help));
         text
     }
 

@@ -98,8 +98,13 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
         facts.push(format!("{}{}", duration(step.elapsed), tries(step.attempts)));
     }
     let facts = facts.join(", ");
+    let line = format!(
+        "  {style}{mark}{style:#} {FAINT}{kind}{FAINT:#}  {title}{padding}  {style}{outcome:<9}{style:#}  {FAINT}{facts}{FAINT:#}"
+    );
+    // Nothing follows the outcome of a step that did not run.
     format!(
-        "  {style}{mark}{style:#} {FAINT}{kind}{FAINT:#}  {title}{padding}  {style}{outcome:<9}{style:#}  {FAINT}{facts}{FAINT:#}\n"
+        "{}\n",
+        if facts.is_empty() { line.trim_end_matches(&*format!("  {FAINT}{FAINT:#}")) } else { &line }
     )
 }
 
@@ -139,7 +144,8 @@ pub fn summary(report: &Report) -> String {
         parts.push(format!("{not_run} not run"));
     }
     if parts.is_empty() {
-        parts.push("nothing to do".to_owned());
+        let is_stopped = report.stopped.is_some();
+        parts.push(if is_stopped { "before anything was done" } else { "nothing to do" }.to_owned());
     }
     let style = if report.exit() == Exit::Held { GOOD } else { BAD };
     let word = if report.exit() == Exit::Held { "ok" } else { "failed" };

@@ -5,7 +5,6 @@ use crate::database::error::{Error, ServerError};
 use crate::database::session::Session;
 use crate::plan::{Access, Batch, Cell, Statement};
 use crate::project::diagnostic::{Diagnostic, printable};
-use crate::project::source::Place;
 use crate::report::event::Event;
 use crate::step::Step;
 
@@ -21,25 +20,28 @@ pub fn step(
     connection: &mut Connection,
     emit: &mut dyn FnMut(Event),
 ) -> Diagnostic {
-    let own_place = Place::new(&step.source, step.span);
-    let Some(server) = error.server() else {
-        return Diagnostic::error(error.to_string()).at_place(own_place);
-    };
+    let Some(server) = error.server() else { return at_step(Diagnostic::error(error.to_string()), step) };
     let mut diagnostic = Diagnostic::error(format!("{} ({})", server.message, server.sqlstate));
     let in_query = server.position.and_then(|position| batch.statement.locate.as_ref()?(position));
-    let parameter =
-        parameter_number(server).and_then(|number| batch.statement.parameters.get(number.checked_sub(1)?));
-    diagnostic = if let Some(place) = in_query {
-        diagnostic.at_place(place)
-    } else if let Some(parameter) = parameter.filter(|parameter| parameter.place.is_some()) {
-        let place = parameter.place.clone().unwrap_or(own_place);
-        diagnostic.at_place(place).label(format!("for `{}`", parameter.what))
+    let parameter = parameter_number(server)
+        .and_then(|number| batch.statement.parameters.get(number.checked_sub(1)?))
+        .and_then(|parameter| Some((parameter.place.clone()?, &parameter.what)));
+    diagnostic = if let Some((place, words)) = in_query {
+        match words {
+            Some(words) => Diagnostic::error(words),
+            None => diagnostic,
+        }
+        .at_place(place)
+    } else if let Some((place, what)) = parameter {
+        diagnostic.at_place(place).label(format!("for `{what}`"))
     } else if let Some(cell) = find_cell(batch, server, connection, emit) {
         diagnostic
             .at_place(cell.place.clone())
             .label(format!("for `{}` of type {}", cell.what, cell.type_name))
+    } else if let Some(cell) = violating_cell(batch, server) {
+        diagnostic.at_place(cell.place.clone())
     } else {
-        diagnostic.at_place(own_place)
+        at_step(diagnostic, step)
     };
     if let Some(constraint) = &server.constraint {
         let of = server.table.as_ref().map(|table| format!(" of `{table}`")).unwrap_or_default();
@@ -52,13 +54,43 @@ pub fn step(
         diagnostic = diagnostic.note(format!("in a function, at: {query}"));
     }
     diagnostic = diagnostic.note(format!("{} `{}` was rolled back", step.kind.name, step.title.text));
-    let help = server.hint.clone().or_else(|| advice(server, batch.access));
+    // The query's own columns are known to the author without the name they have in our SQL.
+    let hint = server.hint.as_ref().map(|hint| hint.replace("\"q.", "\""));
+    let help = advice(server, batch.access).or(hint);
     diagnostic.maybe_help(help)
+}
+
+/// Points at the step, if it stands in a file.
+fn at_step(diagnostic: Diagnostic, step: &Step) -> Diagnostic {
+    match step.source.text.is_empty() {
+        true => diagnostic,
+        false => diagnostic.at(&step.source, step.span),
+    }
+}
+
+/// The cell that violates a constraint, as far as the error's fields tell: of the table and column
+/// they name, and with the value that stands in the detail, `Key (name)=(value)`, if one does.
+fn violating_cell<'a>(batch: &'a Batch, server: &ServerError) -> Option<&'a Cell> {
+    let table = server.table.as_ref()?;
+    let key = server.detail.as_deref().and_then(|detail| {
+        let (_, rest) = detail.split_once('(')?;
+        rest.split_once(")=(")
+    });
+    let column = server.column.as_deref().or(key.map(|(column, _)| column.trim_matches('"')));
+    let is_meant = |cell: &&Cell| match column {
+        Some(column) => {
+            cell.what == format!("{table}.{column}")
+                && key.is_none_or(|(_, rest)| rest.starts_with(&format!("{})", cell.text)))
+        }
+        None => cell.what.starts_with(&format!("{table}.")),
+    };
+    batch.statement.cells.iter().find(is_meant)
 }
 
 /// What to do about some errors of which the server only says what they are.
 fn advice(server: &ServerError, access: Access) -> Option<String> {
     let advice = match server.sqlstate.as_str() {
+        "22007" | "22008" => "write dates and times as in `2026-12-31 23:59:59+00`",
         "57014" => "raise the limit with --statement-timeout, or find out what the statement waits for",
         "55P03" => {
             "another session holds the lock; `select * from pg_locks where not granted` shows who waits"
@@ -80,7 +112,12 @@ pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
             .note(format!("tried for up to {waited} s"))
             .help("is the server running there, and may this machine reach it? --wait says how long to try");
     };
-    let diagnostic = Diagnostic::error(format!("{name} refused: {} ({})", server.message, server.sqlstate));
+    if !error.leaves_session_usable() {
+        return Diagnostic::error(format!("{name} ended the connection: {error}"))
+            .note("it was tried again on a new one, as often as --attempts and --wait allow")
+            .help("what ends sessions there? The server's log says who, or why");
+    }
+    let diagnostic = Diagnostic::error(format!("{name} refused: {error}"));
     match server.sqlstate.as_str() {
         "28P01" => {
             diagnostic.help("check user and password; in a `.env`, put a password with `$` in single quotes")
@@ -96,8 +133,7 @@ pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
 
 /// A commit without an answer.
 pub fn unknown(step: &Step, error: &Error) -> Diagnostic {
-    Diagnostic::error(format!("nobody knows whether `{}` was committed", step.title.text))
-        .at(&step.source, step.span)
+    at_step(Diagnostic::error(format!("nobody knows whether `{}` was committed", step.title.text)), step)
         .note(format!("the connection was lost while it was being committed: {error}"))
         .help("run again: a step looks at the data first, and does only what is missing")
 }
@@ -126,26 +162,30 @@ fn find_cell<'a>(
         return None;
     }
     let session = connection.session(emit).ok()?;
-    for cells in batch.statement.cells.chunks(CELLS_MAX) {
-        let mut statement = Statement::default();
-        let casts: Vec<String> = cells
-            .iter()
-            .map(|cell| {
-                let parameter = statement.bind(Some(cell.text.clone()), None, "");
-                format!("({parameter}::{} is null)", cell.type_name)
-            })
-            .collect();
-        statement.sql = format!("select (array[{}])[1]::text", casts.join(", "));
-        if let Some(number) = refused_parameter(session, &statement) {
-            return cells.get(number.checked_sub(1)?);
-        }
-    }
-    None
+    batch.statement.cells.chunks(CELLS_MAX).find_map(|cells| refused_cell(session, cells))
 }
 
-fn refused_parameter(session: &mut Session, statement: &Statement) -> Option<usize> {
+fn refused_cell<'a>(session: &mut Session, cells: &'a [Cell]) -> Option<&'a Cell> {
+    let mut statement = Statement::default();
+    let casts: Vec<String> = cells
+        .iter()
+        .map(|cell| {
+            let parameter = statement.bind(Some(cell.text.clone()), None, "");
+            format!("({parameter}::{} is null)", cell.type_name)
+        })
+        .collect();
+    statement.sql = format!("select (array[{}])[1]::text", casts.join(", "));
     session.begin(Access::Read).ok()?;
-    let result = session.query(statement);
+    let result = session.query(&statement);
     session.rollback().ok()?;
-    parameter_number(result.err()?.server()?)
+    let error = result.err()?;
+    match parameter_number(error.server()?) {
+        Some(number) => cells.get(number.checked_sub(1)?),
+        // A length or precision is looked at behind the parameters, without naming one.
+        None if cells.len() == 1 => cells.first(),
+        None => {
+            let (first, second) = cells.split_at(cells.len() / 2);
+            refused_cell(session, first).or_else(|| refused_cell(session, second))
+        }
+    }
 }

@@ -93,7 +93,7 @@ fn one(
         if is_ambiguous {
             break Err(Stop { exit: Exit::Unknown, diagnostics: vec![explain::unknown(step, &error)] });
         }
-        if error.server().is_none() {
+        if !error.leaves_session_usable() {
             break Err(unreachable(connection, &error));
         }
         report.diagnostics.push(explain::step(step, batch, &error, connection, emit));

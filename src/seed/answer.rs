@@ -2,7 +2,7 @@
 
 use super::identify::same_key;
 use super::load::{Load, Rule};
-use super::lookup::{Lookups, Operand, described};
+use super::lookup::{Lookups, Operand, Sought, sought};
 use crate::plan::quote::{identifier, literal};
 use crate::plan::{Answer, number, text};
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
@@ -10,6 +10,8 @@ use crate::project::source::Place;
 
 /// The most rows of one kind that are told of by name.
 const ROWS_SHOWN_MAX: usize = 20;
+/// The most rows a load may have for its cells to be pointed at when they differ.
+const ROWS_POINTED_MAX: usize = 1_000;
 /// The most parent rows that are offered instead of one that was not found.
 const CANDIDATES_MAX: usize = 200;
 
@@ -136,8 +138,10 @@ struct Told {
     table: String,
     is_if_empty: bool,
     places: Vec<Place>,
-    /// By row number and then by lookup: its place, parent and wanted values.
-    lookups: Vec<(usize, Vec<(Place, String, String)>)>,
+    /// By row number and then by lookup: what it looks for.
+    sought: Vec<(usize, Vec<Sought>)>,
+    /// By row number and column: the cell's place. Only for loads that a person reads whole.
+    cells: Vec<(usize, String, Place)>,
 }
 
 /// What happened to one load.
@@ -151,8 +155,21 @@ pub struct Applied {
     pub there: usize,
     /// Whether the load was left alone because its table has rows.
     pub is_skipped: bool,
-    /// Cells of rows that were there and say something else: the row's place, column and value.
-    pub differing: Vec<(Place, String, Option<String>)>,
+    /// Cells of rows that were there and say something else.
+    pub differing: Vec<Differing>,
+}
+
+/// A cell of a row that was there and says something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differing {
+    /// The row's number in its load, counted from 1.
+    pub row: usize,
+    /// Where the author wrote the cell, or its row.
+    pub place: Place,
+    /// The column.
+    pub column: String,
+    /// Its value in the database, as text.
+    pub actual: Option<String>,
 }
 
 /// What keeps a seeding from being applied.
@@ -179,19 +196,20 @@ impl Finding {
     /// Keeps what messages about these loads will need.
     pub fn of(loads: &[Load], lookups: &Lookups) -> Finding {
         let told = loads.iter().map(|load| {
-            let mut described_rows = Vec::new();
+            let mut sought_rows = Vec::new();
             for group in &load.groups {
                 let count = lookups.groups[&group.suffix].finds.len();
                 for (number, targets) in group.rows.iter().filter(|_| count > 0) {
-                    let row = (1..=count).filter_map(|find| described(targets, find)).collect();
-                    described_rows.push((*number, row));
+                    let row = (1..=count).filter_map(|find| sought(targets, find)).collect();
+                    sought_rows.push((*number, row));
                 }
             }
             Told {
                 table: load.table.name.clone(),
                 is_if_empty: load.rule == Rule::TableIsEmpty,
                 places: load.places.clone(),
-                lookups: described_rows,
+                sought: sought_rows,
+                cells: if load.places.len() <= ROWS_POINTED_MAX { cells(load) } else { Vec::new() },
             }
         });
         Finding { loads: told.collect() }
@@ -212,8 +230,13 @@ impl Finding {
                 "created" => result.created = number(row, 2),
                 "there" => result.there = number(row, 2),
                 "differs" => {
-                    if let Some(place) = load.places.get(number(row, 2).saturating_sub(1)) {
-                        result.differing.push((place.clone(), text(row, 3).to_owned(), row[4].clone()));
+                    if let Some(place) = load.cell(number(row, 2), text(row, 3)) {
+                        result.differing.push(Differing {
+                            row: number(row, 2),
+                            place: place.clone(),
+                            column: text(row, 3).to_owned(),
+                            actual: row[4].clone(),
+                        });
                     }
                 }
                 what => obstacles.extend(load.obstacle(what, row)),
@@ -226,7 +249,22 @@ impl Finding {
     }
 }
 
+fn cells(load: &Load) -> Vec<(usize, String, Place)> {
+    let rows = load.groups.iter().flat_map(|group| &group.rows);
+    let cells = rows.flat_map(|(number, targets)| targets.iter().map(move |target| (*number, target)));
+    let columns = cells.flat_map(|(number, target)| {
+        target.columns().into_iter().map(move |column| (number, column.to_owned(), target.place().clone()))
+    });
+    columns.collect()
+}
+
 impl Told {
+    /// The place of a cell, or of its row.
+    fn cell(&self, row: usize, column: &str) -> Option<&Place> {
+        let cell = self.cells.iter().find(|(number, name, _)| *number == row && name == column);
+        cell.map(|(_, _, place)| place).or(self.places.get(row.checked_sub(1)?))
+    }
+
     fn obstacle(&self, what: &str, row: &[Option<String>]) -> Option<Obstacle> {
         let number_of_row = number(row, 2);
         if what == "duplicate" {
@@ -239,20 +277,20 @@ impl Told {
             return Some(Obstacle { kind: ObstacleKind::Duplicate, diagnostic });
         }
         let lookup: usize = text(row, 3).split_once('.')?.1.parse().ok()?;
-        let (_, described) = self.lookups.iter().find(|(number, _)| *number == number_of_row)?;
-        let (place, parent, wanted) = described.get(lookup.checked_sub(1)?)?;
+        let (_, rows) = self.sought.iter().find(|(number, _)| *number == number_of_row)?;
+        let Sought { place, parent, condition, value } = rows.get(lookup.checked_sub(1)?)?;
         if what == "missing" {
             let offered: Vec<String> = serde_json::from_str(text(row, 4)).unwrap_or_default();
-            let word = wanted.split_once(" = '").map_or("", |(_, value)| value.trim_end_matches('\''));
+            let word = value.as_deref().unwrap_or_default();
             let help = did_you_mean(word, offered.iter().map(String::as_str));
-            let diagnostic = Diagnostic::error(format!("`{parent}` has no row with {wanted}"))
+            let diagnostic = Diagnostic::error(format!("`{parent}` has no row with {condition}"))
                 .at_place(place.clone())
                 .maybe_help(help.or_else(|| {
                     Some(format!("add it to the fixture of `{parent}`, before or beside this one"))
                 }));
             return Some(Obstacle { kind: ObstacleKind::ParentMissing, diagnostic });
         }
-        let diagnostic = Diagnostic::error(format!("`{parent}` has several rows with {wanted}"))
+        let diagnostic = Diagnostic::error(format!("`{parent}` has several rows with {condition}"))
             .at_place(place.clone())
             .help("name more columns, so that one row is meant: `{column: value, …}`");
         Some(Obstacle { kind: ObstacleKind::ParentAmbiguous, diagnostic })

@@ -65,7 +65,10 @@ impl<'c> Load<'c> {
         for (at, row) in rows.iter().enumerate() {
             load.places.push(Place::new(resolver.source, row.span));
             let targets = resolver.targets(table, &row.cells, problems);
-            check_required(table, row, &targets, resolver.source, problems);
+            // A cell that could not be resolved may be the very one that is missed.
+            if targets.len() == row.cells.len() {
+                check_required(table, row, &targets, resolver.source, problems);
+            }
             let mut shape: Vec<String> = targets.iter().map(Target::shape).collect();
             shape.sort();
             let mut targets = targets;

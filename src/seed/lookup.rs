@@ -264,13 +264,26 @@ fn collect<'c>(
     }
 }
 
-/// The place of a group's lookup in one of its rows, and the values it looked for, for a message.
-pub fn described(targets: &[Target], number: usize) -> Option<(Place, String, String)> {
+/// What one lookup of one row looked for, for a message.
+#[derive(Debug, Clone)]
+pub struct Sought {
+    /// Where the author wrote it.
+    pub place: Place,
+    /// The parent's table.
+    pub parent: String,
+    /// The condition in words, like `name = 'Legal'`.
+    pub condition: String,
+    /// The value, when it is only one.
+    pub value: Option<String>,
+}
+
+/// What a lookup of a row, given by its number in the row's group, looks for.
+pub fn sought(targets: &[Target], number: usize) -> Option<Sought> {
     let mut seen = 0;
     targets.iter().find_map(|target| describe(target, number, &mut seen))
 }
 
-fn describe(target: &Target, number: usize, seen: &mut usize) -> Option<(Place, String, String)> {
+fn describe(target: &Target, number: usize, seen: &mut usize) -> Option<Sought> {
     let Target::Reference { lookup, place, .. } = target else { return None };
     let inner = lookup.targets.iter().find_map(|inner| describe(inner, number, seen));
     if inner.is_some() {
@@ -281,7 +294,16 @@ fn describe(target: &Target, number: usize, seen: &mut usize) -> Option<(Place, 
         return None;
     }
     let wanted: Vec<String> = lookup.targets.iter().map(wanted).collect();
-    Some((place.clone(), lookup.parent.name.clone(), wanted.join(" and ")))
+    let value = match lookup.targets.as_slice() {
+        [Target::Plain { text, .. }] => text.clone(),
+        _ => None,
+    };
+    Some(Sought {
+        place: place.clone(),
+        parent: lookup.parent.name.clone(),
+        condition: wanted.join(" and "),
+        value,
+    })
 }
 
 fn wanted(target: &Target) -> String {

@@ -23,7 +23,7 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
-use crate::seed::answer::{Applied, Obstacle, ObstacleKind};
+use crate::seed::answer::{Applied, Differing, Obstacle, ObstacleKind};
 use crate::seed::load::{Load, Rule, written_key};
 
 /// The kind's line in the register.
@@ -155,7 +155,7 @@ fn nothing() -> Judgement {
 }
 
 fn judge(applied: &Applied) -> Judgement {
-    if let Some((place, column, actual)) = applied.differing.first() {
+    if let Some(Differing { place, column, actual, .. }) = applied.differing.first() {
         let actual = actual.as_ref().map_or("null".to_owned(), |actual| format!("'{actual}'"));
         let problem = Diagnostic::failed("the row is there, and says something else")
             .at_place(place.clone())

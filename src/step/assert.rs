@@ -26,7 +26,7 @@ use crate::plan::{Access, Answer, Batch, Judgement, Locate, Statement, number, t
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean, list};
 use crate::project::reading::Reading;
-use crate::project::source::{Name, Place, Source, Span};
+use crate::project::source::{Name, Place, Source, Span, character_offset, word_length};
 use crate::project::sql::parameters::{Parameterised, parameters};
 use crate::project::value::{Row, array_literal, check_cell, json_text};
 use crate::project::yaml::{Content, Entry, Node};
@@ -108,7 +108,8 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
             }
             "rows" => {
                 let items = reading.list(entry.value, "`rows`")?;
-                let rows = items.into_iter().filter_map(|item| Row::parse(reading, item, "a row")).collect();
+                let rows: Vec<Row> =
+                    items.into_iter().filter_map(|item| Row::parse(reading, item, "a row")).collect();
                 check_rows(reading, &rows, key_span);
                 expected = Some((Expected::Rows(rows, Match::Exact), key_span));
             }
@@ -180,6 +181,17 @@ fn understand(reading: &mut Reading, query: &Name) -> Option<Parameterised> {
             return None;
         }
     }
+    let first = first_word(&query.text[statements[0].clone()]);
+    if !matches!(first.as_str(), "select" | "with" | "values" | "table" | "(") {
+        let help = "an assertion only reads: `add`, `delete` and `seed` write";
+        problem(
+            reading,
+            statements[0].start,
+            format!("a query begins with `select`, `with`, `values` or `table`, not `{first}`"),
+            help,
+        );
+        return None;
+    }
     let only = &query.text[..statements[0].end];
     match parameters(only) {
         Ok(sql) => Some(sql),
@@ -188,6 +200,12 @@ fn understand(reading: &mut Reading, query: &Name) -> Option<Parameterised> {
             None
         }
     }
+}
+
+/// The first word of a statement in lower case, or its opening parenthesis.
+fn first_word(statement: &str) -> String {
+    let length = word_length(statement);
+    statement[..length].to_lowercase()
 }
 
 /// Pairs the query's parameters with the values under `with`.
@@ -217,7 +235,7 @@ fn bind(
     (bound.len() == names.len()).then_some(bound)
 }
 
-fn check_rows(reading: &mut Reading, rows: &Vec<Row>, span: Span) {
+fn check_rows(reading: &mut Reading, rows: &[Row], span: Span) {
     if rows.len() > ROWS_MAX {
         reading.problem_help(
             span,
@@ -360,6 +378,13 @@ from (select row_number() over () as seedbed_n, q.* from seedbed_query q limit {
         self.wrap_with(statement, step, alias, &expected, &select);
     }
 
+    /// The columns that are expected, and where they are first named.
+    fn columns(&self, step: &Step) -> Vec<(String, Place)> {
+        let Expected::Rows(rows, _) = &self.expected else { return Vec::new() };
+        let cells = rows.first().map_or(&[][..], |row| &row.cells);
+        cells.iter().map(|cell| (cell.key.clone(), Place::new(&step.source, cell.key_span))).collect()
+    }
+
     fn wrap(&self, statement: &mut Statement, step: &Step, alias: &str, select: &str) {
         self.wrap_with(statement, step, alias, "", select);
     }
@@ -370,10 +395,19 @@ from (select row_number() over () as seedbed_n, q.* from seedbed_query q limit {
         statement.sql = format!("{head}{}\n){tables}\n{select}", self.sql.sql);
         let (sql, query, source) = (self.sql.clone(), self.query.clone(), step.source.clone());
         let (before, length) = (head.chars().count(), self.sql.sql.chars().count());
+        let columns = self.columns(step);
+        let whole = statement.sql.clone();
         let locate: Locate = Box::new(move |position| {
-            let inside = position.checked_sub(before).filter(|inside| (1..=length).contains(inside))?;
+            let Some(inside) = position.checked_sub(before).filter(|inside| (1..=length).contains(inside))
+            else {
+                // Behind the query, the only names of the author's are the expected columns.
+                let rest = &whole[character_offset(&whole, position)..];
+                let (name, place) =
+                    columns.iter().find(|(name, _)| rest.starts_with(&format!("q.{}", identifier(name))))?;
+                return Some((place.clone(), Some(format!("the query returns no column `{name}`"))));
+            };
             let offset = sql.original(inside);
-            Some(Place::new(&source, source.within(query.span, &query.text, offset)))
+            Some((Place::new(&source, source.within(query.span, &query.text, offset)), None))
         });
         statement.locate = Some(locate);
     }
@@ -425,9 +459,8 @@ fn judge_rows(
         columns.iter().copied().filter(|column| !names.iter().any(|name| name == column)).collect();
     if any_name && columns.len() > 1 {
         return differs(Diagnostic::failed(format!(
-            "`value` is one column, and the query returns {}: {}",
-            columns.len(),
-            list(&columns)
+            "`value` is one column, and the query returns {}",
+            columns.len()
         )));
     }
     if !any_name && !unnamed.is_empty() && expected > 0 {
@@ -465,6 +498,8 @@ fn judge_rows(
             count(extra.len(), "row"),
             if extra.len() == 1 { "is" } else { "are" }
         )
+    } else if total == expected && expected == 1 {
+        format!("the {} differs", if any_name { "value" } else { "row" })
     } else if total == expected {
         format!("{} of {} differ", left.len(), count(expected, "row"))
     } else {

@@ -11,6 +11,7 @@
 //! its table has rows, `unchanged` when every row was there. References between the fixtures of a
 //! step are resolved whatever their order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
@@ -152,15 +153,17 @@ impl Action for Seed {
                 } else {
                     Outcome::Unchanged
                 };
-                let mut kept: Vec<_> = applied
+                let kept: usize = applied
                     .iter()
-                    .flat_map(|load| &load.differing)
-                    .map(|(place, ..)| place.span.start)
-                    .collect();
-                kept.dedup();
+                    .map(|load| load.differing.iter().map(|cell| cell.row).collect::<BTreeSet<_>>().len())
+                    .sum();
                 let detail = match outcome {
                     Outcome::Skipped => Some("already there".to_owned()),
-                    _ if !kept.is_empty() => Some(format!("kept {} that differ", count(kept.len(), "row"))),
+                    _ if kept > 0 => Some(format!(
+                        "kept {} that {}",
+                        count(kept, "row"),
+                        if kept == 1 { "differs" } else { "differ" }
+                    )),
                     _ => None,
                 };
                 Ok(Judgement { outcome, detail, problem: None })

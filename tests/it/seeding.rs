@@ -127,7 +127,7 @@ fn existing_rows_are_kept_and_counted_when_they_differ() {
     let database =
         database("create table t (name text primary key, size int); insert into t values ('a', 1)");
     let text = seed(&database, &[("t", "- {name: a, size: 2}\n- {name: b, size: 2}\n")]);
-    assert!(text.contains("kept 1 row that differ"), "{text}");
+    assert!(text.contains("kept 1 row that differs"), "{text}");
     assert_eq!(database.rows("select * from t order by 1"), ["a|1", "b|2"]);
 }
 

@@ -438,7 +438,8 @@ fn describe(dsn: &Dsn) -> String {
         None => String::new(),
     };
     let path = |dsn: &Dsn| dsn.passfile.clone().unwrap_or_default().display().to_string();
-    let facts: &[(&str, &dyn Fn(&Dsn) -> String)] = &[
+    type Fact<'a> = (&'a str, &'a dyn Fn(&Dsn) -> String);
+    let facts: &[Fact] = &[
         ("address", &address),
         ("password", &|dsn| dsn.password.as_ref().map_or("", Secret::reveal).to_owned()),
         ("passfile", &path),
