@@ -1,7 +1,8 @@
 //! The command line: arguments and words, and one library call per command.
 
 mod check;
-pub mod environment;
+mod dsn;
+mod environment;
 mod interrupt;
 mod new;
 mod options;

@@ -1,141 +1,379 @@
-//! Variables of the process and of a `.env` file: the only file that knows `dotenvy`.
+//! The variables a run can see: those of the process, then those of a `.env` file.
 //!
-//! The process's own variables win. The file's are read, not set: nothing else of this process or
-//! of its children sees them.
+//! The file is read by `dotenvy`, with two of its habits kept in check. Its errors quote the line,
+//! password included, so only their place is passed on. And outside single quotes it takes `$word`
+//! for a variable and puts nothing in its place if there is none, which changes passwords; where it
+//! would, the place is kept, for whoever uses the value to refuse it.
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::project::diagnostic::Diagnostic;
-use crate::project::load;
-use crate::project::source::{Source, Span};
+/// Which `.env` file is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvFile {
+    /// The first one found from the start directory upwards, which need not exist.
+    Search,
+    /// This one, which must exist.
+    At(PathBuf),
+    /// None.
+    Ignore,
+}
 
-/// The most a `.env` file may weigh.
-const BYTES_MAX: u64 = 1 << 20;
-
-/// Where variables are looked up.
-#[derive(Default)]
+/// The variables a run can see. Some of them are passwords: it has no `Debug`.
 pub struct Environment {
-    file: HashMap<String, String>,
+    process: BTreeMap<String, String>,
+    file: BTreeMap<String, Entry>,
+    file_path: PathBuf,
+}
+
+/// A variable in the file.
+struct Entry {
+    value: String,
+    line: usize,
+    /// The first `$` that was taken for the beginning of a variable which does not exist, or which
+    /// nobody wrote in braces.
+    expansion: Option<Position>,
+}
+
+/// A place in a `.env` file, counted from 1. The text there may be a password: it is not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvPlace {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, if one is to blame.
+    pub line: Option<usize>,
+    /// The character in the line, if one is to blame.
+    pub column: Option<usize>,
+}
+
+/// A `.env` file that cannot be read. It holds nothing of what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFileError {
+    /// One line, lower case, without a full stop.
+    pub message: String,
+    /// Where it is.
+    pub place: EnvPlace,
+    /// The next action.
+    pub help: String,
 }
 
 impl Environment {
-    /// Reads the file named, or the nearest `.env` in a directory or above it, if there is one.
-    pub fn load(directory: &Path, named: Option<&Path>) -> Result<Environment, Diagnostic> {
-        let path = match named {
-            Some(path) => path.to_owned(),
-            None => match nearest(directory) {
-                Some(path) => path,
-                None => return Ok(Environment::default()),
-            },
+    /// Reads the process's environment and a `.env` file. The process's environment is not changed.
+    ///
+    /// # Errors
+    ///
+    /// The file is there and cannot be read, is not UTF-8, or has a line that is no variable; or
+    /// it was named and is not there.
+    pub fn load(start: &Path, env_file: &EnvFile) -> Result<Environment, EnvFileError> {
+        Environment::read(std::env::vars_os(), start, env_file)
+    }
+
+    fn read(
+        process: impl IntoIterator<Item = (OsString, OsString)>,
+        start: &Path,
+        env_file: &EnvFile,
+    ) -> Result<Environment, EnvFileError> {
+        let as_texts =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let process: BTreeMap<String, String> = process.into_iter().filter_map(as_texts).collect();
+        let path = match env_file {
+            EnvFile::Search => find(start),
+            EnvFile::At(path) => Some(path.clone()),
+            EnvFile::Ignore => None,
         };
-        let text = load::read_text(&path, BYTES_MAX)?;
-        let shown = path.strip_prefix(".").unwrap_or(&path).to_string_lossy().into_owned();
-        let source = Source::new(shown, text);
-        refuse_dollars(&source)?;
-        let mut file = HashMap::new();
-        for item in dotenvy::from_read_iter(source.text.as_bytes()) {
-            // The crate's own words quote the line, with whatever secret it holds.
-            let (name, value) = item.map_err(|_| unreadable(&source))?;
-            file.entry(name).or_insert(value);
-        }
-        Ok(Environment { file })
+        let Some(path) = path else {
+            return Ok(Environment { process, file: BTreeMap::new(), file_path: PathBuf::new() });
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        let file =
+            parse(text.trim_start_matches('\u{feff}'), &process).map_err(|at| no_variable(&path, at))?;
+        Ok(Environment { process, file, file_path: path })
     }
 
-    /// The value of a variable. An empty one counts as not set.
-    pub fn get(&self, name: &str) -> Option<String> {
-        let own = std::env::var(name).ok();
-        own.or_else(|| self.file.get(name).cloned()).filter(|value| !value.is_empty())
+    /// The environment of a process with the given variables, written as a shell would.
+    #[cfg(test)]
+    pub(super) fn of(process: &str, start: &Path, env_file: &EnvFile) -> Environment {
+        let pairs = process.split_whitespace().filter_map(|variable| variable.split_once('='));
+        let process = pairs.map(|(name, value)| (name.into(), value.into()));
+        Environment::read(process, start, env_file).unwrap()
+    }
+
+    /// The value of a variable, in the process before the file.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.process.get(name).map(String::as_str).or_else(|| self.in_file(name))
+    }
+
+    /// The value of a variable in the process.
+    pub fn in_process(&self, name: &str) -> Option<&str> {
+        self.process.get(name).map(String::as_str)
+    }
+
+    /// The value of a variable in the file.
+    pub fn in_file(&self, name: &str) -> Option<&str> {
+        self.file.get(name).map(|entry| entry.value.as_str())
+    }
+
+    /// Where the file sets a variable.
+    pub fn place(&self, name: &str) -> Option<EnvPlace> {
+        let entry = self.file.get(name)?;
+        Some(EnvPlace { path: self.file_path.clone(), line: Some(entry.line), column: None })
+    }
+
+    /// Where the file's value of a variable has a `$` that took a part of it away.
+    pub fn expansion(&self, name: &str) -> Option<EnvPlace> {
+        let (line, column) = self.file.get(name)?.expansion?;
+        Some(EnvPlace { path: self.file_path.clone(), line: Some(line), column: Some(column) })
     }
 }
 
-fn nearest(directory: &Path) -> Option<PathBuf> {
-    let directory = directory.canonicalize().ok()?;
-    let found = directory.ancestors().map(|ancestor| ancestor.join(".env")).find(|path| path.is_file())?;
-    // A file of the current directory is shown by its name alone.
-    let here = std::env::current_dir().ok()?;
-    Some(found.strip_prefix(&here).map_or(found.clone(), Path::to_path_buf))
+fn find(start: &Path) -> Option<PathBuf> {
+    let start = std::path::absolute(start).unwrap_or_else(|_| start.to_owned());
+    start.ancestors().map(|directory| directory.join(".env")).find(|path| path.is_file())
 }
 
-/// The crate expands `$name` in unquoted and double-quoted values, and an unknown name to nothing:
-/// `pa$word` silently becomes `pa`. In a connection variable that is never meant.
-fn refuse_dollars(source: &Source) -> Result<(), Diagnostic> {
-    let mut start = 0;
-    for line in source.text.split_inclusive('\n') {
-        let here = start;
-        start += line.len();
-        let Some((name, value)) = line.split_once('=') else { continue };
-        let name = name.trim().strip_prefix("export ").unwrap_or(name.trim()).trim();
-        if !is_connection(name) || value.trim_start().starts_with('\'') {
-            continue;
-        }
-        let dollar = value.match_indices('$').map(|(at, _)| at).find(|at| !value[..*at].ends_with('\\'));
-        if let Some(at) = dollar {
-            let offset = here + line.len() - value.len() + at;
-            let (number, column) = source.line_column(offset);
-            return Err(hidden(
-                source,
-                number,
-                Some(column),
-                format!("`$` in the value of {name} begins a variable's name"),
-            )
-            .help("put the value in single quotes, which keep it as it is"));
-        }
-    }
-    Ok(())
-}
-
-fn is_connection(name: &str) -> bool {
-    matches!(name, "CONNECTION_STRING" | "DATABASE_URL") || name.starts_with("PG")
-}
-
-/// The first line that the crate cannot read.
-fn unreadable(source: &Source) -> Diagnostic {
-    let lines = source.text.lines().count();
-    let fails = |count: &usize| {
-        let head: Vec<&str> = source.text.lines().take(*count).collect();
-        dotenvy::from_read_iter(head.join("\n").as_bytes()).any(|item| item.is_err())
+fn unreadable(path: &Path, error: &io::Error) -> EnvFileError {
+    let (reason, help) = match error.kind() {
+        io::ErrorKind::InvalidData => ("it is not UTF-8".to_owned(), "save it as UTF-8"),
+        io::ErrorKind::NotFound => ("it does not exist".to_owned(), "correct its path"),
+        kind => (kind.to_string(), "make it readable, or remove it"),
     };
-    let number = (1..=lines).find(fails).unwrap_or(1);
-    hidden(source, number, None, "this line is no `NAME=value`".to_owned())
-        .help("check its quotes; a value with spaces or `#` needs them")
+    EnvFileError {
+        message: format!("the file cannot be read: {reason}"),
+        place: EnvPlace { path: path.to_owned(), line: None, column: None },
+        help: help.to_owned(),
+    }
 }
 
-/// A problem at a line that is not shown, because it may hold a secret.
-fn hidden(source: &Source, line: usize, column: Option<usize>, message: String) -> Diagnostic {
-    let place = match column {
-        Some(column) => format!("{}:{line}:{column}", source.path),
-        None => format!("{}:{line}", source.path),
+fn no_variable(path: &Path, (line, column): (usize, Option<usize>)) -> EnvFileError {
+    let message = match column {
+        Some(_) => "a `$` is taken for the beginning of a variable",
+        None => "this line is no variable that can be read",
     };
-    Diagnostic::error(message).at(&Source::new(place, ""), Span::default())
+    EnvFileError {
+        message: message.to_owned(),
+        place: EnvPlace { path: path.to_owned(), line: Some(line), column },
+        help: "put the value in single quotes: `NAME='value'`".to_owned(),
+    }
 }
+
+/// A line and a column, counted from 1.
+type Position = (usize, usize);
+
+/// The variables of a file, of which the first of a name counts.
+///
+/// If a line is no variable, that line is the error, with the column of a `$` in it that may be
+/// why: where one of those ends a double-quoted value, the closing quote is lost.
+fn parse(
+    text: &str,
+    process: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Entry>, (usize, Option<usize>)> {
+    let count = Cell::new(0);
+    let lines = text.split_inclusive('\n');
+    let mut variables = dotenvy::from_read_iter(LineByLine { lines, rest: b"", count: &count });
+    let lines: Vec<&str> = text.lines().collect();
+    let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+    loop {
+        let first = first_line(&lines, count.get());
+        let Some(variable) = variables.next() else {
+            return Ok(entries);
+        };
+        let raw = lines.get(first..count.get()).unwrap_or_default().join("\n");
+        let is_known = |name: &str| process.contains_key(name) || entries.contains_key(name);
+        let expansion = unwanted_expansion(&raw, is_known)
+            .map(|at| position(&raw, at))
+            .map(|(line, column)| (first + line, column));
+        let line = first + 1;
+        let (name, value) = variable.map_err(|_| match expansion {
+            Some((line, column)) => (line, Some(column)),
+            None => (line, None),
+        })?;
+        entries.entry(name).or_insert(Entry { value, line, expansion });
+    }
+}
+
+fn position(text: &str, at: usize) -> Position {
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
+/// The line at which the next variable begins.
+fn first_line(lines: &[&str], from: usize) -> usize {
+    let is_blank = |line: &&&str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    from + lines.get(from..).unwrap_or_default().iter().take_while(is_blank).count()
+}
+
+/// Hands out one line at a time, so that how many were read tells where a variable ends. It may
+/// end some lines below its beginning, and only `dotenvy` knows where.
+struct LineByLine<'a, Lines> {
+    lines: Lines,
+    rest: &'a [u8],
+    count: &'a Cell<usize>,
+}
+
+impl<'a, Lines: Iterator<Item = &'a str>> Read for LineByLine<'a, Lines> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.is_empty()
+            && let Some(line) = self.lines.next()
+        {
+            self.rest = line.as_bytes();
+            self.count.set(self.count.get() + 1);
+        }
+        self.rest.read(buffer)
+    }
+}
+
+/// Where the first `$` is that `dotenvy` expands and that nobody can have meant: any but those of
+/// `${NAME}` with the name of a variable that exists.
+fn unwanted_expansion(raw: &str, is_known: impl Fn(&str) -> bool) -> Option<usize> {
+    let value_start = raw.find('=')? + 1;
+    let value = raw.get(value_start..)?;
+    let value_start = raw.len() - value.trim_start().len();
+    let mut quote = None;
+    let mut before = None;
+    let mut characters = raw.get(value_start..)?.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match (character, quote) {
+            ('\'', Some('\'')) | ('"', Some('"')) => quote = None,
+            (_, Some('\'')) => {}
+            ('\\', _) => {
+                characters.next();
+            }
+            ('$', _) => {
+                let at = value_start + at;
+                let name = raw.get(at + 1..).and_then(|rest| rest.strip_prefix('{'));
+                let name = name.and_then(|rest| rest.split_once('}')).map(|(name, _)| name);
+                if !name.is_some_and(&is_known) {
+                    return Some(at);
+                }
+            }
+            ('\'' | '"', None) => quote = Some(character),
+            ('#', None) if matches!(before, Some(' ' | '\t')) => return None,
+            _ => {}
+        }
+        before = Some(character);
+    }
+    None
+}
+
+impl fmt::Display for EnvPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.path.display())?;
+        for number in [self.line, self.column].into_iter().flatten() {
+            write!(formatter, ":{number}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for EnvFileError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}; {}", self.place, self.message, self.help)
+    }
+}
+
+impl std::error::Error for EnvFileError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(text: &str, expected: &str) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("test.env");
-        std::fs::write(&path, text).unwrap();
-        let actual = match Environment::load(directory.path(), Some(&path)) {
-            Ok(environment) => environment.get("CONNECTION_STRING").unwrap_or("nothing".to_owned()),
-            Err(problem) => {
-                format!("{}{}", problem.message, problem.render(false).replace("s3cret", "LEAKED"))
-            }
-        };
-        assert!(actual.contains(expected) && !actual.contains("LEAKED"), "{text}: {actual}");
+    #[test]
+    fn a_file_says_what_dotenvy_reads_in_it() {
+        check("A=1\nB='2'\n", "A=1@1 B=2@2");
+        check("\u{feff}A=1", "A=1@1");
+        check("# A=0\r\n\r\n  export A=1\r\n#\nB=2\r\n", "A=1@3 B=2@5");
+        check("A=1\nA=2\n", "A=1@1");
+        check("A='x\ny'\n\nB=1\n", "A=x\ny@1 B=1@4");
+        check("A=1 # b\nB=x#y\n", "A=1@1 B=x#y@2");
+        check("A=\n", "A=@1");
+        check("", "");
+        check("\n# nothing\n", "");
     }
 
     #[test]
-    fn values_arrive_as_written_or_not_at_all() {
-        check("CONNECTION_STRING=postgres://u:p@h/d\n", "postgres://u:p@h/d");
-        check("export CONNECTION_STRING='postgres://u:pa$word@h/d' # c\n", "postgres://u:pa$word@h/d");
-        check("A=1\nCONNECTION_STRING=postgres://u:s3cret$x@h/d\n", "test.env:2:38");
-        check("CONNECTION_STRING=\"postgres://u:s3cret$x@h/d\"\n", "put the value in single quotes");
-        check("A=$B\nCONNECTION_STRING=x\n", "x");
-        check("A=1\n\nCONNECTION_STRING=\"postgres://u:s3cret@h\n", "test.env:3");
-        check("CONNECTION_STRING=\n", "nothing");
-        check("OTHER=1\n", "nothing");
+    fn a_dollar_that_takes_something_away_has_its_place() {
+        check("A='pa$word'", "A=pa$word@1");
+        check("A=pa\\$word", "A=pa$word@1");
+        check("A=\"pa\\$word\"", "A=pa$word@1");
+        check("A=pa$word", "A=pa@1 !1:5");
+        check("\n\n  A=\"ü$word-\"", "A=ü-@3 !3:7");
+        check("A=x$", "A=x@1 !1:4");
+        check("A='x\ny'\"\nz$w-\"", "A=x\ny\nz-@1 !3:2");
+        check("A='a'$w'$b'", "A=a''@1 !1:6");
+        check("A=1 # $w", "A=1@1");
+        check("B=1\nA=x${B}", "A=x1@2 B=1@1");
+        check("A=x${P}", "A=x@1 !1:4");
+        check("A=x${B}\nB=1", "A=x@1 !1:4 B=1@2");
+        check("B=1\nA=${B}$B", "A=11@2 !2:7 B=1@1");
+        check("B=1\nA=$B", "A=1@2 !2:3 B=1@1");
+    }
+
+    /// Names, values, lines, and after `!` the place of a `$`.
+    fn check(text: &str, expected: &str) {
+        let entries = parse(text.trim_start_matches('\u{feff}'), &BTreeMap::new()).unwrap();
+        let described = entries.iter().map(|(name, entry)| {
+            let at = entry.expansion.map(|(line, column)| format!(" !{line}:{column}"));
+            format!("{name}={}@{}{}", entry.value, entry.line, at.unwrap_or_default())
+        });
+        assert_eq!(described.collect::<Vec<_>>().join(" "), expected, "{text}");
+    }
+
+    #[test]
+    fn a_line_that_is_no_variable_is_found_and_not_quoted() {
+        let check = |text: &str, expected: &str| {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(".env");
+            std::fs::write(&path, text).unwrap();
+            let error = Environment::read([], directory.path(), &EnvFile::Search).err().unwrap();
+            let error = format!("{error} {error:?}");
+            assert!(error.starts_with(&format!("{}{expected}", path.display())), "{error}");
+            assert!(!error.contains("canary"), "{error}");
+        };
+        check(
+            "A=\"canary",
+            ":1: this line is no variable that can be read; put the value in single quotes: `NAME='value'`",
+        );
+        check("A=1\n\n# x\nA='canary\n\n\n", ":4: this line");
+        check("A=1\ncanary\nB=2", ":2: this line");
+        check("A=1\nB=host=h password=canary\n", ":2: this line");
+        check("A=canary\\d\n", ":1: this line");
+        check("\nA=\"canary$word\"\n", ":2:10: a `$` is taken for the beginning of a variable; put the");
+        check("A=1\n1B=canary", ":2: this line");
+    }
+
+    #[test]
+    fn the_file_is_found_upwards_and_the_process_comes_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let below = directory.path().join("a/b");
+        // A directory of that name is somebody's Python.
+        std::fs::create_dir_all(below.join(".env")).unwrap();
+        std::fs::write(directory.path().join(".env"), "A=file\nB=file\n").unwrap();
+        std::fs::write(directory.path().join("a/other"), "B=other\n").unwrap();
+        let process = [("A".into(), "process".into()), ("C".into(), "process".into())];
+        let check = |env_file: EnvFile, expected: [Option<&str>; 3]| {
+            let environment = Environment::read(process.clone(), &below, &env_file).unwrap();
+            assert_eq!(["A", "B", "C"].map(|name| environment.get(name)), expected);
+        };
+        let process = Some("process");
+        check(EnvFile::Search, [process, Some("file"), process]);
+        check(EnvFile::Ignore, [process, None, process]);
+        check(EnvFile::At(directory.path().join("a/other")), [process, Some("other"), process]);
+    }
+
+    #[test]
+    fn a_named_file_must_be_there_and_be_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("settings");
+        let read = || Environment::read([], directory.path(), &EnvFile::At(path.clone()));
+        let missing = read().err().unwrap().to_string();
+        assert!(missing.ends_with("it does not exist; correct its path"), "{missing}");
+        std::fs::write(&path, b"A=canary\xff").unwrap();
+        let binary = read().err().unwrap().to_string();
+        assert!(binary.ends_with("it is not UTF-8; save it as UTF-8"), "{binary}");
     }
 }

@@ -32,6 +32,10 @@ pub struct Options {
     #[arg(long, value_name = "FILE", global = true, help_heading = "Database")]
     pub env_file: Option<PathBuf>,
 
+    /// Read no .env file at all
+    #[arg(long, global = true, conflicts_with = "env_file", help_heading = "Database")]
+    pub no_env_file: bool,
+
     /// How long to wait for a server that does not answer yet
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
     pub wait: Duration,

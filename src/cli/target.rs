@@ -1,17 +1,18 @@
-//! Which database a command works on, and the connection to it.
+//! The database of one command: the server it is on, and the connection to it.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::Refusal;
-use super::environment::Environment;
+use super::dsn::{self, TargetError};
+use super::environment::{EnvFile, EnvPlace, Environment};
 use super::interrupt::{self, Shared};
 use super::options::Options;
 use crate::database::connection::Connection;
-use crate::database::dsn::{Dsn, DsnError};
-use crate::database::passfile;
+use crate::database::dsn::Dsn;
 use crate::database::throwaway::{Throwaway, ThrowawayError};
 use crate::project::diagnostic::Diagnostic;
+use crate::project::source::{Source, Span};
 use crate::report::exit::Exit;
 
 /// The database of a command. Dropping it closes the connection, then stops a throwaway server.
@@ -29,13 +30,21 @@ impl Target {
             let server =
                 Throwaway::start(binaries.as_deref().map(Path::new)).map_err(|error| no_server(&error))?;
             let text = format!("host={} user=postgres dbname=postgres", server.socket_directory().display());
-            let dsn = Dsn::parse(&text, &|_| None).map_err(|error| malformed("--throwaway", error))?;
+            let dsn = Dsn::parse(&text, &|_| None)
+                .map_err(|error| invalid(&error.message, None, error.help.clone()))?;
             let shared: Shared = Arc::new(Mutex::new(Some(server)));
             return Ok(Target::new(options, dsn, Some(shared)));
         }
-        let environment = Environment::load(&options.dir, options.env_file.as_deref())
-            .map_err(|problem| Refusal::new(Exit::Invalid, problem))?;
-        Ok(Target::new(options, dsn(options, &environment)?, None))
+        let file = match &options.env_file {
+            _ if options.no_env_file => EnvFile::Ignore,
+            Some(path) => EnvFile::At(path.clone()),
+            None => EnvFile::Search,
+        };
+        let environment = Environment::load(&options.dir, &file)
+            .map_err(|error| invalid(&error.message, Some(error.place), Some(error.help)))?;
+        let dsn = dsn::target(options.url.as_deref(), &environment)
+            .map_err(|TargetError { message, place, help }| invalid(&message, place, help))?;
+        Ok(Target::new(options, dsn, None))
     }
 
     fn new(options: &Options, dsn: Dsn, throwaway: Option<Shared>) -> Target {
@@ -45,38 +54,15 @@ impl Target {
     }
 }
 
-fn dsn(options: &Options, environment: &Environment) -> Result<Dsn, Refusal> {
-    let get = |name: &str| environment.get(name);
-    let named = [
-        ("--url", options.url.clone()),
-        ("CONNECTION_STRING", get("CONNECTION_STRING")),
-        ("DATABASE_URL", get("DATABASE_URL")),
-    ];
-    let given = named.into_iter().find_map(|(name, text)| Some((name, text?)));
-    let mut dsn = match given {
-        Some((name, text)) => Dsn::parse(&text, &get).map_err(|error| malformed(name, error))?,
-        None => match Dsn::from_environment(&get).map_err(|error| malformed("the PG* variables", error))? {
-            Some(dsn) => dsn,
-            None => {
-                let diagnostic = Diagnostic::error("no database is named")
-                    .note("looked for --url, CONNECTION_STRING, DATABASE_URL, PGHOST and PGDATABASE, in the environment and in `.env`")
-                    .help("write `CONNECTION_STRING=postgres://user@host/name` into `.env`, or try the project with --throwaway");
-                return Err(Refusal::new(Exit::Invalid, diagnostic));
-            }
-        },
-    };
-    if dsn.password.is_none() {
-        dsn.password = passfile::password(&dsn, &get).map_err(|error| {
-            Refusal::new(Exit::Invalid, Diagnostic::error(error.to_string()).help(error.help()))
-        })?;
-    }
-    Ok(dsn)
-}
-
-fn malformed(name: &str, error: DsnError) -> Refusal {
+/// The place names the line of a `.env` file without showing it: it may hold a secret.
+fn invalid(message: &str, place: Option<EnvPlace>, help: Option<String>) -> Refusal {
+    let diagnostic = Diagnostic::error(message).maybe_help(help);
     Refusal::new(
         Exit::Invalid,
-        Diagnostic::error(format!("{name}: {}", error.message)).maybe_help(error.help),
+        match place {
+            Some(place) => diagnostic.at(&Source::new(place.to_string(), ""), Span::default()),
+            None => diagnostic,
+        },
     )
 }
 

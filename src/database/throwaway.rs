@@ -3,9 +3,9 @@
 //! It has a directory of its own under the system's temporary directory, which holds its data, its
 //! log and its socket; it has no TCP port, and it never waits for a disk.
 //!
-//! It always ends the same way: the pipe to its [guard](guard) closes. Stopping closes it, a panic
-//! does, and so does the kernel when the runner is killed; so there is one way to clean up, which
-//! every run exercises, instead of one per accident.
+//! It always ends the same way: the pipe to its guard closes. Stopping closes it, a panic does,
+//! and so does the kernel when the runner is killed; so there is one way to clean up, which every
+//! run exercises, instead of one per accident.
 
 mod account;
 mod binaries;

@@ -25,8 +25,9 @@ pub fn run(
 ) -> Result<(), Stop> {
     let files = &work.project.migrations;
     let limit = connection.limits.statement;
-    let applied =
-        reading(work, connection, emit, |session| history::read(session, limit))?.unwrap_or_default();
+    let history = reading(work, connection, emit, |session| history::read(session, limit))?;
+    let mut has_history = history.is_some();
+    let applied = history.unwrap_or_default();
     let versions = compare(files, &applied);
     let faults = faults(&versions);
     if !faults.is_empty() {
@@ -42,7 +43,7 @@ pub fn run(
     for migration in pending {
         let title = migration.title();
         emit(Event::MigrationBegun(&title));
-        let migrated = one(work, connection, migration, title, emit)?;
+        let migrated = one(work, connection, migration, title, &mut has_history, emit)?;
         emit(Event::MigrationApplied(&migrated));
         report.migrations.push(migrated);
     }
@@ -54,6 +55,7 @@ fn one(
     connection: &mut Connection,
     migration: &Migration,
     title: String,
+    has_history: &mut bool,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Migrated, Stop> {
     let started = Instant::now();
@@ -64,8 +66,11 @@ fn one(
             Ok(session) => session,
             Err(error) => return Err(unreachable(connection, &error)),
         };
-        let (error, phase) = match apply(session, &work.project.migrations, migration, limits) {
-            Ok(()) => return Ok(Migrated { title, elapsed: started.elapsed(), attempts: attempts.made() }),
+        let (error, phase) = match apply(session, &work.project.migrations, migration, *has_history, limits) {
+            Ok(()) => {
+                *has_history = true;
+                return Ok(Migrated { title, elapsed: started.elapsed(), attempts: attempts.made() });
+            }
             Err(Failure::Refused(diagnostic)) => {
                 return Err(Stop { exit: Exit::Migration, diagnostics: vec![*diagnostic] });
             }

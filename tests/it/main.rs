@@ -2,7 +2,10 @@
 
 mod cases;
 mod connection;
+mod proxy;
 mod roster;
+mod round_trips;
 mod seeding;
 mod support;
 mod tidy;
+mod tls;

@@ -14,10 +14,21 @@ use seedbed::database::throwaway::Throwaway;
 pub fn server() -> &'static Throwaway {
     static SERVER: OnceLock<Throwaway> = OnceLock::new();
     SERVER.get_or_init(|| {
-        Throwaway::start(None).unwrap_or_else(|error| {
+        Throwaway::start(Some(&programs())).unwrap_or_else(|error| {
             panic!("the tests need a PostgreSQL server: {error}\n{}", error.help().unwrap_or_default())
         })
     })
+}
+
+/// The directory of the server's programs: what `scripts/test` found or installed.
+pub fn programs() -> PathBuf {
+    if let Some(named) = std::env::var_os("SEEDBED_POSTGRES_BIN") {
+        return PathBuf::from(named);
+    }
+    let mut found: Vec<PathBuf> =
+        glob::glob("/usr/lib/postgresql/*/bin").unwrap().map(Result::unwrap).collect();
+    found.sort();
+    found.pop().expect("set SEEDBED_POSTGRES_BIN to the directory of initdb, or run scripts/test")
 }
 
 /// A database of its own.

@@ -43,6 +43,11 @@ pub fn build(mut settings: Settings) -> Result<Dsn, DsnError> {
                 .help("give the connection string alone"));
         }
     }
+    if user.contains(':') {
+        return Err(
+            DsnError::new("`user` holds a `:`").help("give the password in `password`, not behind the user")
+        );
+    }
     let application_name = given.take_text("application_name");
     let fallback_application_name = given.take_text("fallback_application_name");
     let ssl_roots = match given.take_text("sslrootcert") {

@@ -26,7 +26,7 @@ impl Host {
     ///
     /// No host is named, a list has another length than the others, a port is not a number, a name
     /// holds what no host name holds, or sockets and TCP hosts are mixed.
-    pub fn list(
+    pub(super) fn list(
         names: Option<&str>,
         addresses: Option<&str>,
         ports: Option<&str>,

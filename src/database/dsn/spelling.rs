@@ -119,8 +119,9 @@ const SPELLINGS: &[(&str, Meaning)] = &[
 
 /// Adds the options in the order written, so that the last one counts.
 ///
-/// An option that nobody knows is named in the error only if `is_well_formed` and if no password
-/// came before it: else it may be the rest of a password that was not escaped.
+/// An option that nobody knows is named in the error only if `is_well_formed` and if neither a
+/// password nor a value that may have swallowed one came before it: else it may be the rest of a
+/// password that was not escaped.
 ///
 /// # Errors
 ///
@@ -135,7 +136,7 @@ pub fn add(
         let Some((name, meaning)) = SPELLINGS.iter().find(|(name, _)| *name == key) else {
             return Err(unknown(&key, is_nameable));
         };
-        is_nameable &= *name != "password";
+        is_nameable &= *name != "password" && !value.contains(['=', '@']);
         add_one(settings, name, *meaning, value)?;
     }
     Ok(())

@@ -194,6 +194,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("host=h my user=x", "a word of the connection string is not followed by `=`"),
     ("host=h user='u", "a value opens a quote that is not closed"),
     ("host=postgres://u@h/db", "`host` is no host name"),
+    ("host=h user=u:p", "`user` holds a `:`; give the password in `password`"),
     ("host=h dbname=postgres://u@h/db", "`dbname` holds a connection string"),
 ];
 
@@ -280,7 +281,12 @@ const CANARIES: &[&str] = &[
     "host=h password='s3cr3t-canary",
     "host=h password=x s3cr3t-canary",
     "host=h password=x s3cr3t_canary=y",
+    "host=h user=u:s3cr3t-canary",
     "host=h user=u:s3cr3t-canary=",
+    "host=h user=postgres:/u:s3cr3t-canary@h/db",
+    "host= pasword=x s3cr3t_canary=y",
+    "postgresql+psycopg2//u:s3cr3t-canary://h/db",
+    "postgresql+psycopg2//u:s://s3cr3t-canary@h/db",
     "host=h user=postgres://u:s3cr3t-canary@h/db",
     "host=h dbname='host=h password=s3cr3t-canary'",
     "host=u:s3cr3t-canary@h dbname=db",
@@ -423,6 +429,9 @@ fn lookup(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
     move |name| variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
+/// A name, and what it stands for.
+type Fact<'a> = (&'a str, &'a dyn Fn(&Dsn) -> String);
+
 fn describe(dsn: &Dsn) -> String {
     let usual = Dsn::parse("host=h", &user_is_me).unwrap();
     let keepalive = |dsn: &Dsn| {
@@ -438,7 +447,6 @@ fn describe(dsn: &Dsn) -> String {
         None => String::new(),
     };
     let path = |dsn: &Dsn| dsn.passfile.clone().unwrap_or_default().display().to_string();
-    type Fact<'a> = (&'a str, &'a dyn Fn(&Dsn) -> String);
     let facts: &[Fact] = &[
         ("address", &address),
         ("password", &|dsn| dsn.password.as_ref().map_or("", Secret::reveal).to_owned()),

@@ -25,7 +25,10 @@ impl<'a> Url<'a> {
         let is_jdbc = scheme.starts_with("jdbc:");
         let scheme = scheme.strip_prefix("jdbc:").unwrap_or(&scheme);
         let (dialect, driver) = scheme.split_once('+').unzip();
-        let is_known = matches!(dialect.unwrap_or(scheme), "postgres" | "postgresql");
+        // A scheme that is a whole URL was cut at the wrong place.
+        let is_driver = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_known =
+            matches!(dialect.unwrap_or(scheme), "postgres" | "postgresql") && driver.is_none_or(is_driver);
         is_known.then_some(Url { is_jdbc, is_plus_blank: is_jdbc || driver.is_some(), rest })
     }
 
