@@ -148,7 +148,11 @@ impl From<postgres::Error> for Error {
             innermost = source;
             io = innermost.downcast_ref::<std::io::Error>().map(std::io::Error::kind).or(io);
         }
-        let reason = innermost.to_string();
+        let reason = match innermost.to_string() {
+            // rustls explains at length, with a link.
+            words if words.contains("close_notify") => "the server closed the connection".to_owned(),
+            words => words,
+        };
         // A name that does not resolve has no kind of its own. A new name may take a while to
         // appear, so it is tried again like a closed port.
         let is_transient = match io {

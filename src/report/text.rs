@@ -49,7 +49,11 @@ pub fn line(event: &Event, title_width: usize) -> String {
             format!("  {GOOD}✓{GOOD:#} {title}  {FAINT}{took}{tries}{FAINT:#}\n")
         }
         Event::ScenarioBegun { title, file, .. } => {
-            format!("\n{HEAD}{}{HEAD:#}  {FAINT}{}{FAINT:#}\n", printable(title), printable(file))
+            let line = format!("\n{HEAD}{}{HEAD:#}", printable(title));
+            match file.is_empty() {
+                true => format!("{line}\n"),
+                false => format!("{line}  {FAINT}{}{FAINT:#}\n", printable(file)),
+            }
         }
         Event::StepEnded(step) => step_line(step, title_width),
         Event::Waiting { .. }

@@ -3,6 +3,7 @@
 mod cases;
 mod connection;
 mod proxy;
+mod readme;
 mod roster;
 mod round_trips;
 mod seeding;
