@@ -7,7 +7,7 @@
 //! 2. [`lookup`]: references find their parent row, in the database or among the rows being added;
 //! 3. [`identify`]: a row is new when its key is not there; new rows that others refer to get
 //!    their ids now, so that references need no order and cycles no deferred constraint;
-//! 4. [`write`]: new rows are inserted, unless anything was wrong with any of them;
+//! 4. [`mod@write`]: new rows are inserted, unless anything was wrong with any of them;
 //! 5. [`answer`]: what happened, or what is wrong, by row.
 //!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which

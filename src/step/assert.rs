@@ -17,19 +17,24 @@
 //! `1.10` equals `1.1` in a numeric column and differs in a text column. The query's columns are
 //! exactly those that the expectation names. Outcomes: `held`, `differs`.
 
+mod compile;
+mod judge;
+
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::quote::identifier;
-use crate::plan::{Access, Answer, Batch, Judgement, Locate, Statement, number, text};
+use crate::plan::{Access, Batch, Statement};
 use crate::project::Project;
-use crate::project::diagnostic::{Diagnostic, count, did_you_mean, list};
+use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::reading::Reading;
-use crate::project::source::{Name, Place, Source, Span, character_offset, word_length};
+use crate::project::source::{Name, Place, Source, Span, word_length};
 use crate::project::sql::parameters::{Parameterised, parameters};
-use crate::project::value::{Row, array_literal, check_cell, json_text};
-use crate::project::yaml::{Content, Entry, Node};
+use crate::project::value::{Row, check_cell};
+use crate::project::yaml::{Entry, Node};
+use compile::parameter_text;
+use judge::{judge_count, judge_rows};
 
 /// The most rows an expectation may list: each is compared with each row that comes back.
 const ROWS_MAX: usize = 1_000;
@@ -312,244 +317,4 @@ impl Action for Assert {
         };
         Ok(Batch { access: Access::Read, statement, refusals: &[], judge })
     }
-}
-
-impl Assert {
-    /// One statement that runs the query once, reads the expected values by the types of its
-    /// columns, and says for each row that came back which expected rows it equals.
-    ///
-    /// The expected values take their types from an empty select of the query's columns that they
-    /// are united with. Two values are equal when their texts are, or their JSON forms: that gives
-    /// every type the equality of its values (numbers by number, times by instant) without knowing
-    /// the type, and none of the looseness of `=` on citext or char.
-    fn compile_rows(
-        &self,
-        statement: &mut Statement,
-        step: &Step,
-        names: &[&str],
-        rows: &[Vec<&Node>],
-        alias: &str,
-        columns: &[String],
-    ) {
-        let aliases: Vec<String> = (1..=names.len()).map(|at| format!("c{at}")).collect();
-        let typed: Vec<String> =
-            columns.iter().zip(&aliases).map(|(column, alias)| format!("q.{column} as {alias}")).collect();
-        let mut expected = format!("select 0 as n{} from seedbed_query q where false", comma_before(&typed));
-        for (at, cells) in rows.iter().enumerate() {
-            let values: Vec<String> = cells
-                .iter()
-                .zip(names)
-                .map(|(cell, name)| {
-                    let place = Place::new(&step.source, cell.span);
-                    statement.bind(parameter_text(cell), Some(place), (*name).to_owned())
-                })
-                .collect();
-            expected.push_str(&format!("\n  union all select {}{}", at + 1, comma_before(&values)));
-        }
-        let same: Vec<String> = columns
-            .iter()
-            .zip(&aliases)
-            .map(|(column, alias)| {
-                format!("(a.{column}::text is not distinct from e.{alias}::text or to_jsonb(a.{column}) = to_jsonb(e.{alias}))")
-            })
-            .collect();
-        let same = if same.is_empty() { "true".to_owned() } else { same.join(" and ") };
-        let texts = |alias: &str, columns: &[String]| {
-            let texts: Vec<String> = columns.iter().map(|column| format!("{alias}.{column}::text")).collect();
-            comma_before(&texts)
-        };
-        let select = format!(
-            "select 'columns', (select string_agg(k, chr(10)) from (select json_object_keys(row_to_json(q)) as k from (select * from seedbed_query limit 1) q) k), (select count(*)::text from seedbed_query){nulls}
-union all
-select 'expected', e.n::text, null{expected_texts} from seedbed_expected e
-union all
-(select 'actual', a.seedbed_n::text, (select string_agg(e.n::text, ',') from seedbed_expected e where {same}){actual_texts}
-from (select row_number() over () as seedbed_n, q.* from seedbed_query q limit {limit}) a)",
-            nulls = ", null".repeat(columns.len().max(1)),
-            expected_texts = if columns.is_empty() { ", null".to_owned() } else { texts("e", &aliases) },
-            actual_texts = if columns.is_empty() {
-                ", (to_jsonb(a) - 'seedbed_n')::text".to_owned()
-            } else {
-                texts("a", columns)
-            },
-            limit = rows.len() + ROWS_MORE,
-        );
-        let expected = format!(",\nseedbed_expected as materialized (\n  {expected}\n)");
-        self.wrap_with(statement, step, alias, &expected, &select);
-    }
-
-    /// The columns that are expected, and where they are first named.
-    fn columns(&self, step: &Step) -> Vec<(String, Place)> {
-        let Expected::Rows(rows, _) = &self.expected else { return Vec::new() };
-        let cells = rows.first().map_or(&[][..], |row| &row.cells);
-        cells.iter().map(|cell| (cell.key.clone(), Place::new(&step.source, cell.key_span))).collect()
-    }
-
-    fn wrap(&self, statement: &mut Statement, step: &Step, alias: &str, select: &str) {
-        self.wrap_with(statement, step, alias, "", select);
-    }
-
-    /// The author's query as a common table expression, and how to find its characters again.
-    fn wrap_with(&self, statement: &mut Statement, step: &Step, alias: &str, tables: &str, select: &str) {
-        let head = format!("with seedbed_query{alias} as materialized (\n");
-        statement.sql = format!("{head}{}\n){tables}\n{select}", self.sql.sql);
-        let (sql, query, source) = (self.sql.clone(), self.query.clone(), step.source.clone());
-        let (before, length) = (head.chars().count(), self.sql.sql.chars().count());
-        let columns = self.columns(step);
-        let whole = statement.sql.clone();
-        let locate: Locate = Box::new(move |position| {
-            let Some(inside) = position.checked_sub(before).filter(|inside| (1..=length).contains(inside))
-            else {
-                // Behind the query, the only names of the author's are the expected columns.
-                let rest = &whole[character_offset(&whole, position)..];
-                let (name, place) =
-                    columns.iter().find(|(name, _)| rest.starts_with(&format!("q.{}", identifier(name))))?;
-                return Some((place.clone(), Some(format!("the query returns no column `{name}`"))));
-            };
-            let offset = sql.original(inside);
-            Some((Place::new(&source, source.within(query.span, &query.text, offset)), None))
-        });
-        statement.locate = Some(locate);
-    }
-}
-
-fn comma_before(items: &[String]) -> String {
-    items.iter().map(|item| format!(", {item}")).collect()
-}
-
-/// A value as the text of a parameter whose type only the server knows.
-fn parameter_text(node: &Node) -> Option<String> {
-    match &node.content {
-        Content::Null | Content::Empty => None,
-        Content::Scalar(text, _) => Some(text.clone()),
-        Content::Map(_) => Some(json_text(node)),
-        Content::List(items) => Some(array_literal(items).unwrap_or_else(|| json_text(node))),
-    }
-}
-
-fn judge_count(answer: &Answer, expected: usize, place: &Place) -> Judgement {
-    let found = answer.first().map_or(0, |row| number(row, 0));
-    if found == expected {
-        return Judgement { outcome: Outcome::Held, detail: Some(count(found, "row")), problem: None };
-    }
-    let problem = Diagnostic::failed(format!("the query returns {}, not {expected}", count(found, "row")))
-        .at_place(place.clone());
-    Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) }
-}
-
-fn judge_rows(
-    answer: &Answer,
-    names: &[String],
-    expected: usize,
-    matching: Match,
-    place: &Place,
-    any_name: bool,
-) -> Judgement {
-    let of = |what: &'static str| answer.iter().filter(move |row| text(row, 0) == what);
-    let differs = |problem: Diagnostic| Judgement {
-        outcome: Outcome::Differs,
-        detail: None,
-        problem: Some(problem.at_place(place.clone())),
-    };
-    let head = of("columns").next();
-    let columns: Vec<&str> =
-        head.map_or("", |row| text(row, 1)).split('\n').filter(|name| !name.is_empty()).collect();
-    let total = head.map_or(0, |row| number(row, 2));
-    let unnamed: Vec<&str> =
-        columns.iter().copied().filter(|column| !names.iter().any(|name| name == column)).collect();
-    if any_name && columns.len() > 1 {
-        return differs(Diagnostic::failed(format!(
-            "`value` is one column, and the query returns {}",
-            columns.len()
-        )));
-    }
-    if !any_name && !unnamed.is_empty() && expected > 0 {
-        let problem = Diagnostic::failed(format!(
-            "the query also returns {}, which the expectation does not name",
-            list(&unnamed)
-        ));
-        return differs(problem.help("select only what is compared, or name the column in every row"));
-    }
-    let mut left: Vec<&Vec<Option<String>>> = of("expected").collect();
-    let mut extra = Vec::new();
-    let mut actual: Vec<&Vec<Option<String>>> = of("actual").collect();
-    actual.sort_by_key(|row| number(row, 1));
-    for row in actual {
-        let equals: Vec<&str> = text(row, 2).split(',').collect();
-        match left.iter().position(|expected| equals.contains(&text(expected, 1))) {
-            Some(at) => drop(left.remove(at)),
-            None => extra.push(row),
-        }
-    }
-    match matching {
-        Match::Exact => {}
-        Match::Contains => extra.clear(),
-        Match::Contained => left.clear(),
-    }
-    if left.is_empty() && extra.is_empty() {
-        return Judgement { outcome: Outcome::Held, detail: Some(count(total, "row")), problem: None };
-    }
-    left.sort_by_key(|row| number(row, 1));
-    let message = if matching == Match::Contains {
-        format!("{} of {} did not come back", left.len(), count(expected, "expected row"))
-    } else if matching == Match::Contained {
-        format!(
-            "the query returns {} that {} not listed",
-            count(extra.len(), "row"),
-            if extra.len() == 1 { "is" } else { "are" }
-        )
-    } else if total == expected && expected == 1 {
-        format!("the {} differs", if any_name { "value" } else { "row" })
-    } else if total == expected {
-        format!("{} of {} differ", left.len(), count(expected, "row"))
-    } else {
-        let verb = if expected == 1 { "is" } else { "are" };
-        format!("the query returns {}, and {expected} {verb} expected", count(total, "row"))
-    };
-    let hidden = total.saturating_sub(expected + ROWS_MORE);
-    differs(Diagnostic::failed(message).note(table(names, &left, &extra, hidden)))
-}
-
-/// What was expected and did not come, and what came and was not expected, as a table.
-fn table(
-    names: &[String],
-    left: &[&Vec<Option<String>>],
-    extra: &[&Vec<Option<String>>],
-    hidden: usize,
-) -> String {
-    // With no row expected, no column is named, and each row is shown as JSON.
-    let names = if names.is_empty() { vec!["row".to_owned()] } else { names.to_vec() };
-    let mut lines: Vec<(&str, Vec<String>)> = vec![(" ", names.clone())];
-    let cells = |row: &[Option<String>]| -> Vec<String> {
-        row.iter()
-            .skip(3)
-            .map(|cell| match cell {
-                None => "null".to_owned(),
-                Some(text) if text.is_empty() || text == "null" || text.trim() != text => format!("'{text}'"),
-                Some(text) => text.replace('\n', "⏎"),
-            })
-            .collect()
-    };
-    lines.extend(left.iter().map(|row| ("-", cells(row))));
-    lines.extend(extra.iter().map(|row| ("+", cells(row))));
-    let widths: Vec<usize> = (0..names.len())
-        .map(|at| {
-            lines
-                .iter()
-                .filter_map(|(_, cells)| cells.get(at))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let mut text = String::from("- expected, + returned");
-    for (sign, cells) in lines {
-        let cells: Vec<String> =
-            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(format!("\n{sign} {}", cells.join("  ")).trim_end());
-    }
-    if hidden > 0 {
-        text.push_str(&format!("\n+ {} more", count(hidden, "row")));
-    }
-    text
 }
