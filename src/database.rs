@@ -1,10 +1,15 @@
 //! DOING: one resource a file. The only place that knows `postgres`.
 
 pub mod catalog;
+pub mod clock;
 pub mod connection;
 pub mod dsn;
 pub mod error;
+pub mod facts;
+pub mod ledger;
+pub mod lock;
 pub mod passfile;
+pub mod proxy;
 pub mod retry;
 pub mod secret;
 pub mod session;

@@ -18,6 +18,8 @@ use exit::Exit;
 pub struct Report {
     /// The database, as `user@host:port/name`.
     pub target: String,
+    /// Tells this run from all others, in the ledger and in what the server calls us.
+    pub run: String,
     /// Migrations applied, in order.
     pub migrations: Vec<Migrated>,
     /// How many migrations had been applied before.
@@ -39,6 +41,8 @@ pub struct Migrated {
     pub elapsed: Duration,
     /// How many tries it took.
     pub attempts: u32,
+    /// Whether another runner applied it while this one was on its way to it.
+    pub is_other_s: bool,
 }
 
 /// One scenario.
@@ -84,6 +88,8 @@ pub enum End {
     Refused(Outcome),
     /// Without an outcome: an error; rolled back.
     Error,
+    /// Nobody knows: the answer to its commit was lost, and nobody could be asked.
+    Unknown,
     /// Not begun, because an earlier step did not hold.
     NotRun,
 }
@@ -94,6 +100,7 @@ impl End {
         match self {
             End::Accepted(outcome) | End::Refused(outcome) => outcome.word(),
             End::Error => "error",
+            End::Unknown => "unknown",
             End::NotRun => "not run",
         }
     }

@@ -10,6 +10,7 @@ use crate::database::catalog;
 use crate::database::connection::Connection;
 use crate::database::error::{Class, Error, Phase};
 use crate::database::retry::{Attempts, Policy};
+use crate::database::session::Session;
 use crate::plan::Batch;
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
@@ -59,110 +60,131 @@ pub struct Stop {
 pub fn run(work: &Work, connection: &mut Connection, emit: &mut dyn FnMut(Event)) -> Report {
     let started = Instant::now();
     let mut report = Report { target: connection.dsn.name(), ..Report::default() };
-    if let Err(stop) = all(work, connection, &mut report, emit) {
+    if let Err(stop) = Run::new(work, connection, emit).all(&mut report) {
         report.stopped = Some((stop.exit, stop.diagnostics));
     }
+    report.run = connection.run.clone();
     report.elapsed = started.elapsed();
     report
 }
 
-fn all(
-    work: &Work,
-    connection: &mut Connection,
-    report: &mut Report,
-    emit: &mut dyn FnMut(Event),
-) -> Result<(), Stop> {
-    if let Err(error) = connection.session(emit) {
-        return Err(unreachable(connection, &error));
-    }
-    if work.migrate {
-        migrations::run(work, connection, report, emit)?;
-    }
-    if work.stories.is_empty() {
-        return Ok(());
-    }
-    let batches = compile(work, connection, emit)?;
-    for (story, batches) in work.stories.iter().zip(&batches) {
-        let title_width = story.steps.iter().map(|step| step.title.text.chars().count()).max();
-        emit(Event::ScenarioBegun {
-            title: story.title,
-            file: story.file,
-            title_width: title_width.unwrap_or(0),
-        });
-        let mut scenario =
-            ScenarioReport { title: story.title.to_owned(), file: story.file.to_owned(), steps: Vec::new() };
-        let result = steps::run(story.steps, batches, connection, work.retry, &mut scenario.steps, emit);
-        report.scenarios.push(scenario);
-        result?;
-    }
-    Ok(())
+/// Some work on its way through one database.
+pub struct Run<'a> {
+    work: &'a Work<'a>,
+    connection: &'a mut Connection,
+    emit: &'a mut dyn FnMut(Event),
+    steps_begun: usize,
 }
 
-/// Compiles every step of every story before the first one runs, so that what the catalog shows to
-/// be wrong is said before anything is done, all at once.
-fn compile(
-    work: &Work,
-    connection: &mut Connection,
-    emit: &mut dyn FnMut(Event),
-) -> Result<Vec<Vec<Batch>>, Stop> {
-    let steps = || work.stories.iter().flat_map(|story| story.steps);
-    let names: Vec<&str> = steps().flat_map(|step| step.action.tables(work.project)).collect();
-    let catalog = if names.is_empty() {
-        Default::default()
-    } else {
-        reading(work, connection, emit, |session| catalog::read(session, &names))?
-    };
-    let mut problems: Vec<Diagnostic> = Vec::new();
-    let mut batches = Vec::new();
-    for story in &work.stories {
-        let mut compiled = Vec::new();
-        for step in story.steps {
-            match step.action.compile(step, work.project, &catalog) {
-                Ok(batch) => compiled.push(batch),
-                Err(wrong) => {
-                    // Two steps that use the same fixture would say the same thing twice.
-                    let new =
-                        wrong.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>();
-                    problems.extend(new);
+impl<'a> Run<'a> {
+    /// A run that has not begun.
+    pub fn new(
+        work: &'a Work<'a>,
+        connection: &'a mut Connection,
+        emit: &'a mut dyn FnMut(Event),
+    ) -> Run<'a> {
+        Run { work, connection, emit, steps_begun: 0 }
+    }
+
+    fn all(&mut self, report: &mut Report) -> Result<(), Stop> {
+        if let Err(error) = self.connection.session(self.emit) {
+            return Err(self.stop(&error));
+        }
+        let work = self.work;
+        if work.migrate {
+            self.migrate(report)?;
+        }
+        if work.stories.is_empty() {
+            return Ok(());
+        }
+        let batches = self.compile()?;
+        for (story, batches) in work.stories.iter().zip(&batches) {
+            let title_width = story.steps.iter().map(|step| step.title.text.chars().count()).max();
+            (self.emit)(Event::ScenarioBegun {
+                title: story.title,
+                file: story.file,
+                title_width: title_width.unwrap_or(0),
+            });
+            let (title, file) = (story.title.to_owned(), story.file.to_owned());
+            let mut scenario = ScenarioReport { title, file, steps: Vec::new() };
+            let result = self.story(story, batches, &mut scenario.steps);
+            report.scenarios.push(scenario);
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Compiles every step of every story before the first one runs, so that what the catalog shows to
+    /// be wrong is said before anything is done, all at once.
+    fn compile(&mut self) -> Result<Vec<Vec<Batch>>, Stop> {
+        let work = self.work;
+        let steps = work.stories.iter().flat_map(|story| story.steps);
+        let names: Vec<&str> = steps.flat_map(|step| step.action.tables(work.project)).collect();
+        let catalog = match names.is_empty() {
+            true => Default::default(),
+            false => self.reading("the catalog", |session| catalog::read(session, &names))?,
+        };
+        let mut problems: Vec<Diagnostic> = Vec::new();
+        let mut batches = Vec::new();
+        for story in &work.stories {
+            let mut compiled = Vec::new();
+            for step in story.steps {
+                match step.action.compile(step, work.project, &catalog) {
+                    Ok(batch) => compiled.push(batch),
+                    Err(wrong) => {
+                        // Two steps that use the same fixture would say the same thing twice.
+                        let new: Vec<Diagnostic> =
+                            wrong.into_iter().filter(|problem| !problems.contains(problem)).collect();
+                        problems.extend(new);
+                    }
                 }
             }
+            batches.push(compiled);
         }
-        batches.push(compiled);
+        match problems.is_empty() {
+            true => Ok(batches),
+            false => Err(Stop { exit: Exit::Invalid, diagnostics: problems }),
+        }
     }
-    if problems.is_empty() { Ok(batches) } else { Err(Stop { exit: Exit::Invalid, diagnostics: problems }) }
-}
 
-/// Reads something outside of any step, on a new connection if need be.
-pub fn reading<T>(
-    work: &Work,
-    connection: &mut Connection,
-    emit: &mut dyn FnMut(Event),
-    mut read: impl FnMut(&mut crate::database::session::Session) -> Result<T, Error>,
-) -> Result<T, Stop> {
-    let mut attempts = Attempts::begin(work.retry);
-    loop {
-        let session = match connection.session(emit) {
-            Ok(session) => session,
-            Err(error) => return Err(unreachable(connection, &error)),
-        };
-        let error = match read(session) {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
-        };
-        let delay = if error.class(Phase::Work) == Class::Transient { attempts.next_delay() } else { None };
-        let Some(delay) = delay else { return Err(unreachable(connection, &error)) };
-        connection.forget();
-        pause("reading the catalog", &error, attempts.made() - 1, delay, emit);
+    /// Reads something outside of any step, on a new connection if need be.
+    pub fn reading<T>(
+        &mut self,
+        what: &str,
+        mut read: impl FnMut(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Stop> {
+        let mut attempts = Attempts::begin(self.work.retry);
+        loop {
+            let session = match self.connection.session(self.emit) {
+                Ok(session) => session,
+                Err(error) => return Err(self.stop(&error)),
+            };
+            let error = match read(session) {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let may_pass = error.class(Phase::Work) == Class::Transient;
+            let Some(delay) = attempts.next_delay().filter(|_| may_pass) else {
+                return Err(self.stop(&error));
+            };
+            self.connection.forget();
+            self.pause(what, &error, attempts.made() - 1, delay)?;
+        }
     }
-}
 
-/// Tells of a failed try, and waits for the next.
-pub fn pause(title: &str, error: &Error, attempt: u32, delay: Duration, emit: &mut dyn FnMut(Event)) {
-    emit(Event::Retrying { title, reason: error.to_string(), attempt, delay });
-    std::thread::sleep(delay);
-}
+    /// Tells of a failed try, and waits for the next.
+    fn pause(&mut self, title: &str, error: &Error, attempt: u32, delay: Duration) -> Result<(), Stop> {
+        (self.emit)(Event::Retrying { title, reason: error.to_string(), attempt, delay });
+        self.connection.clock.sleep(delay).map_err(|error| self.stop(&error))
+    }
 
-/// The end of a run whose database is out of reach, or does not want us.
-pub fn unreachable(connection: &Connection, error: &Error) -> Stop {
-    Stop { exit: Exit::Unreachable, diagnostics: vec![explain::connection(connection, error)] }
+    /// The end of a run whose database is out of reach or does not want us, or that was told to end.
+    fn stop(&self, error: &Error) -> Stop {
+        let exit = match error {
+            Error::Interrupted(signal) => Exit::Interrupted(*signal),
+            Error::Locked { .. } => Exit::Locked,
+            _ => Exit::Unreachable,
+        };
+        Stop { exit, diagnostics: vec![explain::connection(self.connection, error)] }
+    }
 }

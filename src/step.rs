@@ -69,6 +69,11 @@ pub trait Action: Debug + Send + Sync {
     /// The tables it names, which the catalog must hold before it is compiled.
     fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str>;
 
+    /// The files it is written in, beside its scenario.
+    fn sources<'a>(&'a self, _: &'a Project) -> Vec<&'a Source> {
+        Vec::new()
+    }
+
     /// The one transaction it becomes, or everything that is wrong with it in this catalog.
     fn compile(&self, step: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>>;
 }

@@ -14,7 +14,7 @@ use crate::project::load;
 use crate::project::migration::Migration;
 use crate::project::source::Source;
 use crate::report::exit::Exit;
-use crate::run::{Work, reading};
+use crate::run::{Run, Work};
 
 /// What can be begun.
 #[derive(Debug, Subcommand)]
@@ -118,9 +118,8 @@ fn fixture(options: &Options, name: &str) -> Result<String, Refusal> {
     let mut target = Target::choose(options)?;
     let quiet = Options { quiet: true, ..options.clone() };
     let mut terminal = terminal::Terminal::new(&quiet);
-    let read = reading(&work, &mut target.connection, &mut |event| terminal.show(&event), |session| {
-        catalog::read(session, &[name])
-    });
+    let read = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
+        .reading("the catalog", |session| catalog::read(session, &[name]));
     let catalog = read.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;
     let Some(table) = catalog.table(name) else {
         let help = did_you_mean(name, catalog.known.iter().map(String::as_str));

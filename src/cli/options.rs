@@ -40,6 +40,14 @@ pub struct Options {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
     pub wait: Duration,
 
+    /// How long to wait for another runner at work on the database; 0s not to wait at all
+    #[arg(long, value_name = "TIME", default_value = "5min", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub lock_wait: Duration,
+
+    /// The most time the whole run may take; 0s for no limit
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
+    pub deadline: Duration,
+
     /// How often to try a step or migration when the connection fails under it
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..), global = true, help_heading = "Patience")]
     pub attempts: u32,
@@ -89,6 +97,7 @@ impl Options {
             statement: self.statement_timeout,
             migration: self.migration_timeout,
             lock: self.lock_timeout,
+            runner: self.lock_wait,
             // The server ends a statement itself; this long after that it is given up for dead.
             grace: Duration::from_secs(30),
         }
@@ -100,7 +109,7 @@ impl Options {
             attempts_max: self.attempts,
             delay_first: self.retry_delay,
             delay_max: Duration::from_secs(30).max(self.retry_delay),
-            total_max: Duration::from_secs(3600),
+            total_max: Duration::MAX, // The run's own deadline is the limit.
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::migrate::history;
 use crate::migrate::state::{State, Version, compare, faults};
 use crate::report::exit::Exit;
 use crate::report::text;
-use crate::run::{Work, reading};
+use crate::run::{Run, Work};
 
 /// Compares the files with the history, and writes nothing.
 pub fn status(options: &Options) -> Result<Exit, Refusal> {
@@ -16,9 +16,8 @@ pub fn status(options: &Options) -> Result<Exit, Refusal> {
     let work = Work { project: &project, migrate: false, stories: Vec::new(), retry: options.retry() };
     let mut terminal = terminal::Terminal::new(options);
     let limit = target.connection.limits.statement;
-    let applied = reading(&work, &mut target.connection, &mut |event| terminal.show(&event), |session| {
-        history::read(session, limit)
-    });
+    let applied = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
+        .reading("the history", |session| history::read(session, limit));
     drop(terminal);
     let applied = applied.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;
     let rows = applied.unwrap_or_default();

@@ -1,13 +1,13 @@
 //! The database of one command: the server it is on, and the connection to it.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use super::Refusal;
 use super::dsn::{self, TargetError};
 use super::environment::{EnvFile, EnvPlace, Environment};
-use super::interrupt::{self, Shared};
+use super::interrupt;
 use super::options::Options;
+use crate::database::clock::Clock;
 use crate::database::connection::Connection;
 use crate::database::dsn::Dsn;
 use crate::database::throwaway::{Throwaway, ThrowawayError};
@@ -19,7 +19,7 @@ use crate::report::exit::Exit;
 pub struct Target {
     /// Not made yet.
     pub connection: Connection,
-    _throwaway: Option<Shared>,
+    _throwaway: Option<Throwaway>,
 }
 
 impl Target {
@@ -32,8 +32,7 @@ impl Target {
             let text = format!("host={} user=postgres dbname=postgres", server.socket_directory().display());
             let dsn = Dsn::parse(&text, &|_| None)
                 .map_err(|error| invalid(&error.message, None, error.help.clone()))?;
-            let shared: Shared = Arc::new(Mutex::new(Some(server)));
-            return Ok(Target::new(options, dsn, Some(shared)));
+            return Ok(Target::new(options, dsn, Some(server)));
         }
         let file = match &options.env_file {
             _ if options.no_env_file => EnvFile::Ignore,
@@ -47,9 +46,10 @@ impl Target {
         Ok(Target::new(options, dsn, None))
     }
 
-    fn new(options: &Options, dsn: Dsn, throwaway: Option<Shared>) -> Target {
-        let connection = Connection::new(dsn, options.limits(), options.wait);
-        interrupt::watch(connection.running(), throwaway.as_ref());
+    fn new(options: &Options, dsn: Dsn, throwaway: Option<Throwaway>) -> Target {
+        let clock = Clock::start(options.deadline);
+        let connection = Connection::new(dsn, options.limits(), options.wait, clock.clone());
+        interrupt::watch(clock, connection.running());
         Target { connection, _throwaway: throwaway }
     }
 }

@@ -42,8 +42,14 @@ impl<'a> Terminal<'a> {
         if let Some(spinner) = &self.spinner {
             spinner.say(progress.clone());
         }
-        let is_worth_a_line =
-            self.options.verbose || matches!(event, Event::Waiting { .. } | Event::Retrying { .. });
+        let is_worth_a_line = self.options.verbose
+            || matches!(
+                event,
+                Event::Waiting { .. }
+                    | Event::LockHeld { .. }
+                    | Event::Retrying { .. }
+                    | Event::Settling { .. }
+            );
         if let Some(progress) = progress.filter(|_| is_worth_a_line && self.spinner.is_none()) {
             let _ = writeln!(anstream::stderr(), "{}{progress}{:#}", text::FAINT, text::FAINT);
         }

@@ -24,10 +24,7 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
     statement.bind_list(quoted);
     let answer = session.query(&statement)?;
     let json = answer.first().and_then(|row| row.first()).and_then(Option::as_deref).unwrap_or("{}");
-    serde_json::from_str(json).map_err(|error| Error::Lost {
-        reason: format!("the catalog cannot be read: {error}"),
-        is_transient: false,
-    })
+    serde_json::from_str(json).map_err(|error| Error::Unfit(format!("the catalog cannot be read: {error}")))
 }
 
 /// `format_type(type, -1)` names a type so that a cast to it cuts nothing; `format_type(type, NULL)`

@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::clock::Clock;
 use super::dsn::Dsn;
 use super::error::{Class, Error, Phase};
+use super::lock::{self, Holder};
 use super::retry::{Attempts, Policy};
 use super::session::{Cancel, Limits, Session};
 use crate::report::event::Event;
@@ -17,12 +19,32 @@ pub struct Connection {
     pub limits: Limits,
     /// How long to go on trying when nobody answers.
     pub wait: Duration,
-    /// What the server shows us as.
-    pub application_name: String,
+    /// How much time is left, and whether somebody wants the run to end.
+    pub clock: Clock,
+    /// Tells this run from all others.
+    pub run: String,
+    /// The machine that runs it.
+    pub host: String,
+    /// What to find when the connection is made.
+    pub need: Need,
     running: Running,
     session: Option<Session>,
+    /// Whether sessions are marked, which a pooler may refuse.
+    is_marked: bool,
     was_told: bool,
 }
+
+/// What the work needs of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Need {
+    /// A server that takes writes; one that does not yet is waited for.
+    pub writes: bool,
+    /// The lock of the run. A new connection takes it again.
+    pub lock: bool,
+}
+
+/// The least time that is spent on finding out what became of a commit.
+const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
 /// What a connection is running, for those who may have to end it from another thread.
 #[derive(Clone, Default)]
@@ -40,15 +62,19 @@ impl Running {
 
 impl Connection {
     /// A connection that is not made yet.
-    pub fn new(dsn: Dsn, limits: Limits, wait: Duration) -> Connection {
-        let application_name = "seedbed".to_owned();
+    pub fn new(dsn: Dsn, limits: Limits, wait: Duration, clock: Clock) -> Connection {
+        let is_marked = !dsn.looks_pooled();
         Connection {
             dsn,
             limits,
             wait,
-            application_name,
+            clock,
+            run: nonce(),
+            host: whoami::hostname().unwrap_or_else(|_| "unknown".to_owned()),
+            need: Need::default(),
             running: Running::default(),
             session: None,
+            is_marked,
             was_told: false,
         }
     }
@@ -56,6 +82,15 @@ impl Connection {
     /// What it is running, to be ended from another thread.
     pub fn running(&self) -> Running {
         self.running.clone()
+    }
+
+    /// What the server calls us: the host, the run, and what it is at. No longer than the 63 bytes that
+    /// the server keeps.
+    pub fn application_name(&self, at: &str) -> String {
+        let short =
+            |text: &str, most| text.chars().filter(char::is_ascii_graphic).take(most).collect::<String>();
+        let (name, host) = (short(&self.dsn.application_name, 16), short(&self.host, 24));
+        format!("{name} {host} {} {at}", self.run).trim_end().to_owned()
     }
 
     /// The session, connecting first if there is none. What may pass, like a server that is still
@@ -73,40 +108,182 @@ impl Connection {
         self.session = None;
     }
 
+    /// The session, fit for writing: on a server that takes writes, and with the lock of the run. From
+    /// now on every new connection is made so. Behind a pooler there is no such lock, and those of the
+    /// single transactions have to do.
+    ///
+    /// # Errors
+    ///
+    /// Another runner holds the lock for longer than the limit, or what [`Connection::session`] can meet.
+    pub fn writing(&mut self, emit: &mut dyn FnMut(Event)) -> Result<&mut Session, Error> {
+        let is_new = !std::mem::replace(&mut self.need, Need { writes: true, lock: true }).lock;
+        match self.session.take() {
+            Some(session) if session.facts.is_read_only => drop(session),
+            Some(mut session) if is_new => {
+                self.take_lock(&mut session, emit)?;
+                self.session = Some(session);
+            }
+            other => self.session = other,
+        }
+        self.session(emit)
+    }
+
+    /// Finds out what became of a commit without an answer: whether `question`, about the given schema,
+    /// finds a row. It is asked in a transaction that waits for the lock, and so for the end of the one
+    /// that is in doubt.
+    ///
+    /// No signal interrupts it: it is asked on a connection of its own.
+    pub fn settle(
+        &mut self,
+        question: impl Fn(&str) -> String,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<bool, Error> {
+        self.forget();
+        let clock = Clock::start(self.wait.max(SETTLED_WITHIN));
+        let aside = Connection {
+            clock,
+            dsn: self.dsn.clone(),
+            need: Need::default(),
+            running: Running::default(),
+            session: None,
+            was_told: true,
+            host: self.host.clone(),
+            run: self.run.clone(),
+            ..*self
+        };
+        aside.ask(&question, emit)
+    }
+
+    fn ask(mut self, question: &dyn Fn(&str) -> String, emit: &mut dyn FnMut(Event)) -> Result<bool, Error> {
+        let wait = self.limits.lock;
+        let mut attempts = Attempts::begin(Policy {
+            attempts_max: u32::MAX,
+            delay_first: Duration::from_millis(250),
+            delay_max: Duration::from_secs(2),
+            total_max: Duration::MAX,
+        });
+        loop {
+            let session = self.session(emit)?;
+            let schema = session.schema()?;
+            let lock = lock::in_transaction(&schema, wait);
+            let sql = format!("begin;\n{lock}{};\nrollback", question(&schema));
+            let error = match session.simple(sql, wait) {
+                // The lock answers with a row too.
+                Ok(answer) => return Ok(answer.len() > 1),
+                Err(error) => error,
+            };
+            if error.class(Phase::Work) == Class::Permanent {
+                return Err(error);
+            }
+            self.forget();
+            match attempts.next_delay() {
+                Some(delay) => self.clock.sleep(delay)?,
+                None => return Err(error),
+            }
+        }
+    }
+
     fn open(&mut self, emit: &mut dyn FnMut(Event)) -> Result<Session, Error> {
         let started = Instant::now();
+        let wait = self.clock.bound(self.wait);
         let mut attempts = Attempts::begin(Policy {
             attempts_max: u32::MAX,
             delay_first: Duration::from_millis(100),
             delay_max: Duration::from_secs(3),
-            total_max: self.wait,
+            total_max: wait,
         });
         loop {
+            self.clock.check()?;
             // A single try may not outlast the wait either, yet gets a fair chance.
-            let left = self.wait.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
-            let limits = Limits { connect: self.limits.connect.min(left), ..self.limits };
-            let error = match Session::open(&self.dsn, &self.application_name, limits) {
-                Ok(session) => {
-                    *self.running.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.cancel());
-                    if !std::mem::replace(&mut self.was_told, true) {
-                        emit(Event::Connected {
-                            target: self.dsn.name(),
-                            is_unverified: session.is_unverified,
-                        });
+            let left = wait.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
+            let error = match self.try_open(left, emit) {
+                Ok(mut session) => {
+                    if self.need.lock {
+                        self.take_lock(&mut session, emit)?;
                     }
                     return Ok(session);
                 }
                 Err(error) if error.class(Phase::Connect) == Class::Permanent => return Err(error),
                 Err(error) => error,
             };
-            let Some(delay) = attempts.next_delay() else { return Err(error) };
+            let Some(mut delay) = attempts.next_delay() else { return Err(error) };
+            if error.server().is_some_and(|server| server.sqlstate == "53300") {
+                delay = delay.max(Duration::from_secs(1)); // Sessions end slowly.
+            }
             emit(Event::Waiting {
                 target: self.dsn.name(),
                 reason: error.to_string(),
                 attempt: attempts.made() - 1,
-                left: self.wait.saturating_sub(started.elapsed()),
+                left: wait.saturating_sub(started.elapsed()),
             });
-            std::thread::sleep(delay);
+            self.clock.sleep(delay)?;
         }
     }
+
+    fn try_open(&mut self, left: Duration, emit: &mut dyn FnMut(Event)) -> Result<Session, Error> {
+        let limits = Limits { connect: self.limits.connect.min(left), ..self.limits };
+        let name = self.application_name("");
+        let open = |mark: bool| {
+            let nonce = mark.then_some(self.run.as_str());
+            Session::open(&self.dsn, &name, nonce, limits, &self.clock)
+        };
+        let session = match open(self.is_marked) {
+            Err(Error::Server(server)) if self.is_marked && server.refuses_options() => {
+                self.is_marked = false;
+                open(false)?
+            }
+            other => other?,
+        };
+        if self.need.writes && session.facts.is_read_only {
+            return Err(Error::ReadOnly);
+        }
+        *self.running.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.cancel());
+        if !std::mem::replace(&mut self.was_told, true) {
+            emit(Event::Connected {
+                target: self.dsn.name(),
+                is_unverified: session.is_unverified,
+                is_pooled: session.facts.is_pooled,
+            });
+        }
+        Ok(session)
+    }
+
+    /// Polls for the lock, and says who holds it.
+    fn take_lock(&self, session: &mut Session, emit: &mut dyn FnMut(Event)) -> Result<(), Error> {
+        let Some(schema) = session.facts.schema.clone().filter(|_| !session.facts.is_pooled) else {
+            return Ok(());
+        };
+        let waited = self.limits.runner;
+        let mut attempts = Attempts::begin(Policy {
+            attempts_max: u32::MAX,
+            delay_first: Duration::from_millis(25),
+            delay_max: Duration::from_secs(1),
+            total_max: self.clock.bound(waited),
+        });
+        let limit = self.limits.statement;
+        loop {
+            let answer = session.simple(lock::of_session(&schema), limit)?;
+            if answer.first().is_some_and(|row| row[0].as_deref() == Some("t")) {
+                return Ok(());
+            }
+            let answer = session.simple(lock::who_holds(&schema), limit)?;
+            let document = answer.first().and_then(|row| row[0].as_deref());
+            let holder: Option<Holder> = document.and_then(|text| serde_json::from_str(text).ok());
+            let Some(delay) = attempts.next_delay() else {
+                return Err(Error::Locked { waited, holder: holder.map(Box::new) });
+            };
+            let left = waited.saturating_sub(attempts.elapsed());
+            emit(Event::LockHeld { holder: holder.as_ref(), attempt: attempts.made() - 1, left });
+            self.clock.sleep(delay)?;
+        }
+    }
+}
+
+/// Eight hexadecimal digits that no other run is likely to have.
+fn nonce() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    // The standard library seeds each of these anew from the system's randomness.
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{:08x}", hasher.finish() as u32)
 }

@@ -147,6 +147,15 @@ impl Dsn {
         format!("{}@{}/{}", self.user, hosts.join(","), self.database)
     }
 
+    /// Whether its host or port is one that poolers have by convention. Asking is cheaper than being
+    /// refused; a session says for certain.
+    pub fn looks_pooled(&self) -> bool {
+        self.hosts.iter().any(|host| {
+            let first = host.name.split('.').next().unwrap_or_default();
+            first.ends_with("-pooler") || matches!(host.port, 6432 | 6543)
+        })
+    }
+
     /// Whether all its servers are reached through the file system.
     pub fn is_socket(&self) -> bool {
         self.hosts.iter().all(Host::is_socket)

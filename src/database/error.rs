@@ -4,6 +4,9 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use super::lock::Holder;
+use super::proxy;
+
 /// A failure of the connection or of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Error {
@@ -18,6 +21,21 @@ pub enum Error {
     },
     /// The server said nothing for this long, and was given up.
     Silent(Duration),
+    /// This signal asked the run to end.
+    Interrupted(i32),
+    /// The run has used up its time, which was this long.
+    Late(Duration),
+    /// Another runner held the lock for longer than this.
+    Locked {
+        /// How long it was waited for.
+        waited: Duration,
+        /// Who holds it, as far as the server shows it.
+        holder: Option<Box<Holder>>,
+    },
+    /// The server takes no writes, and the work needs some.
+    ReadOnly,
+    /// What the database has or lacks keeps us from working with it.
+    Unfit(String),
 }
 
 /// The fields of the server's own error message.
@@ -74,7 +92,10 @@ impl Error {
             Error::Server(error) => error.class(phase),
             Error::Lost { is_transient: false, .. } => Class::Permanent,
             Error::Lost { .. } | Error::Silent(_) if phase == Phase::Commit => Class::Ambiguous,
-            Error::Lost { .. } | Error::Silent(_) => Class::Transient,
+            Error::Lost { .. } | Error::Silent(_) | Error::ReadOnly => Class::Transient,
+            Error::Interrupted(_) | Error::Late(_) | Error::Locked { .. } | Error::Unfit(_) => {
+                Class::Permanent
+            }
         }
     }
 
@@ -82,8 +103,19 @@ impl Error {
     pub fn leaves_session_usable(&self) -> bool {
         match self {
             Error::Server(error) => !error.ends_session(),
-            Error::Lost { .. } | Error::Silent(_) => false,
+            Error::Unfit(_) => true,
+            Error::Lost { .. }
+            | Error::Silent(_)
+            | Error::Interrupted(_)
+            | Error::Late(_)
+            | Error::Locked { .. }
+            | Error::ReadOnly => false,
         }
+    }
+
+    /// Whether the server takes no writes: it is a standby now, or was made read-only.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Error::ReadOnly) || self.server().is_some_and(|server| server.sqlstate == "25006")
     }
 
     /// The server's own error.
@@ -101,15 +133,36 @@ impl ServerError {
         if self.ends_session() || matches!(state, "08007" | "40003") {
             return match phase {
                 Phase::Commit => Class::Ambiguous,
-                Phase::Connect | Phase::Work if matches!(state, "08P01") => Class::Permanent,
+                Phase::Connect | Phase::Work if state == "08P01" && !self.is_pooler_full() => {
+                    Class::Permanent
+                }
                 Phase::Connect | Phase::Work => Class::Transient,
             };
         }
         match (phase, state) {
             (Phase::Connect, "53300") => Class::Transient,
-            (Phase::Work | Phase::Commit, "40001" | "40P01") => Class::Transient,
+            // A proxy that has no code of its own for what it says: only the words tell.
+            (Phase::Connect, "XX000") => proxy::class(&self.message),
+            (Phase::Connect, _) => Class::Permanent,
+            // Another session was faster, or holds what is needed.
+            (_, "40001" | "40P01" | "55P03" | "55006") => Class::Transient,
+            (_, "XX000") if self.message.contains("concurrently updated") => Class::Transient,
+            // After a failover, the old primary: the next connection may find the new one.
+            (Phase::Work, "25006") => Class::Transient,
             _ => Class::Permanent,
         }
+    }
+
+    /// Whether a pooler does not take the options that mark a session.
+    pub fn refuses_options(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "08P01" | "0A000" | "XX000") && self.message.contains("option")
+            || self.message.contains("unsupported startup parameter")
+    }
+
+    /// PgBouncer says everything as 08P01; this is what passes.
+    fn is_pooler_full(&self) -> bool {
+        let passes = ["no more connections allowed", "query_wait_timeout", "server login"];
+        passes.iter().any(|words| self.message.contains(words))
     }
 
     /// Whether the server closes the connection behind this error, or never opened it.
@@ -127,6 +180,16 @@ impl fmt::Display for Error {
             Error::Silent(limit) => {
                 write!(formatter, "the server was silent for {}", humantime::format_duration(*limit))
             }
+            Error::Interrupted(signal) => write!(formatter, "interrupted by signal {signal}"),
+            Error::Late(limit) => {
+                write!(formatter, "the run has used up its {}", humantime::format_duration(*limit))
+            }
+            Error::Locked { waited, .. } => {
+                let waited = humantime::format_duration(*waited);
+                write!(formatter, "another runner has held the lock for more than {waited}")
+            }
+            Error::ReadOnly => formatter.write_str("the server takes no writes"),
+            Error::Unfit(reason) => formatter.write_str(reason),
         }
     }
 }
@@ -218,6 +281,21 @@ mod tests {
             check(server(state), [Permanent, Transient, Transient]);
         }
         check(server("53300"), [Transient, Permanent, Permanent]);
+        for state in ["55P03", "55006"] {
+            check(server(state), [Permanent, Transient, Transient]);
+        }
+        check(server("25006"), [Permanent, Transient, Permanent]);
+        check(server("XX000"), [Permanent; 3]);
+        let says = |sqlstate: &str, message: &str| {
+            let (sqlstate, message) = (sqlstate.to_owned(), message.to_owned());
+            Error::Server(Box::new(ServerError { sqlstate, message, ..ServerError::default() }))
+        };
+        check(says("XX000", "tuple concurrently updated"), [Permanent, Transient, Transient]);
+        check(
+            says("08P01", "no more connections allowed (max_client_conn)"),
+            [Transient, Transient, Ambiguous],
+        );
+        check(says("08P01", "unsupported startup parameter: options"), [Permanent, Permanent, Ambiguous]);
         for state in ["28P01", "28000", "3D000", "42P01", "23505", "22P02", "57014", "53100", "25P02"] {
             check(server(state), [Permanent; 3]);
         }

@@ -7,13 +7,15 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::types::{Format, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use postgres::{Client, SimpleQueryMessage};
 
+use super::clock::Clock;
 use super::dsn::Dsn;
 use super::error::{Error, ServerError};
+use super::facts::{self, Facts};
 use super::tls::{self, Tls};
 use crate::plan::{Access, Answer, Statement, Value};
 
@@ -26,8 +28,10 @@ pub struct Limits {
     pub statement: Duration,
     /// One migration; zero for no limit.
     pub migration: Duration,
-    /// Waiting for a lock.
+    /// Waiting for a lock that somebody else holds on a table.
     pub lock: Duration,
+    /// Waiting for another runner.
+    pub runner: Duration,
     /// What is added to a statement's own limit before a silent server is given up.
     pub grace: Duration,
 }
@@ -50,9 +54,11 @@ pub struct Session {
     jobs: Option<mpsc::Sender<Job>>,
     closed: mpsc::Receiver<()>,
     cancel: Cancel,
-    limits: Limits,
-    /// The server's version, like `150018`.
-    pub version: u32,
+    /// The limits it keeps.
+    pub limits: Limits,
+    clock: Clock,
+    /// What it found out about the server.
+    pub facts: Facts,
     /// Whether the connection is encrypted without knowing to whom.
     pub is_unverified: bool,
     before: Vec<Wrote>,
@@ -73,12 +79,23 @@ impl Cancel {
 }
 
 impl Session {
-    /// Makes one try to connect.
-    pub fn open(dsn: &Dsn, application_name: &str, limits: Limits) -> Result<Session, Error> {
+    /// Makes one try to connect, and asks the server what it is. With a nonce the session is marked, so
+    /// that a pooler in between is noticed, which may refuse it for that: see [`Facts`].
+    pub fn open(
+        dsn: &Dsn,
+        application_name: &str,
+        nonce: Option<&str>,
+        limits: Limits,
+        clock: &Clock,
+    ) -> Result<Session, Error> {
         let tls = tls::connector(dsn)
             .map_err(|error| Error::Lost { reason: error.to_string(), is_transient: false })?;
         let mut config = dsn.config();
         config.application_name(application_name);
+        if let Some(nonce) = nonce {
+            let own = dsn.options.as_ref().map(|options| format!("{options} ")).unwrap_or_default();
+            config.options(&format!("{own}{}", facts::mark(nonce)));
+        }
         let is_unverified = tls.is_unverified;
         let (opened, opening) = mpsc::channel();
         let (jobs, inbox) = mpsc::channel::<Job>();
@@ -98,20 +115,21 @@ impl Session {
             let _ = client.close();
             let _ = closing.send(());
         });
-        let token = match opening.recv_timeout(limits.connect) {
-            Ok(opened) => opened?,
-            Err(_) => return Err(Error::Silent(limits.connect)),
-        };
+        let token = receive(&opening, Some(limits.connect), clock, Hurry::AtOnce)??;
         let cancel = Cancel { token, tls };
-        Ok(Session {
+        let mut session = Session {
             jobs: Some(jobs),
             closed,
             cancel,
             limits,
-            version: 0,
+            clock: clock.clone(),
+            facts: Facts::default(),
             is_unverified,
             before: Vec::new(),
-        })
+        };
+        let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1));
+        session.facts = Facts::read(&session.simple(facts::ask(), limit)?, nonce);
+        Ok(session)
     }
 
     /// What ends the running statement, from any thread.
@@ -119,20 +137,37 @@ impl Session {
         self.cancel.clone()
     }
 
+    /// The schema of history and ledger.
+    ///
+    /// # Errors
+    ///
+    /// The search path names none that exists.
+    pub fn schema(&self) -> Result<String, Error> {
+        self.facts.schema.clone().ok_or_else(|| {
+            Error::Unfit("no schema of the search path exists, or this role may not use any".to_owned())
+        })
+    }
+
     /// Begins a transaction in one round trip, with everything pinned that changes how text is
-    /// read or written.
-    pub fn begin(&mut self, access: Access) -> Result<(), Error> {
+    /// read or written. `first` is what it does before that, like taking a lock, and what comes back
+    /// is the answer to it.
+    pub fn begin(&mut self, access: Access, first: &str) -> Result<Answer, Error> {
         let (mode, count) = match access {
             Access::Read => ("read only", ""),
             // What earlier transactions of this session wrote may still be counted: it is taken off.
             Access::Write => ("read write", WROTE),
         };
-        let sql = format!(
-            "begin isolation level read committed {mode};\n{}{count}",
-            settings(self.limits.statement, self.limits.lock)
-        );
-        self.before = wrote(&self.simple(sql, self.limits.statement)?);
-        Ok(())
+        let settings = self.settings(self.limits.statement);
+        let sql = format!("begin isolation level read committed {mode};\n{first}{settings}{count}");
+        let limit = if first.is_empty() { self.limits.statement } else { self.limits.runner };
+        let answer = self.simple(sql, self.limits.statement.max(limit))?;
+        self.before = wrote(&answer);
+        Ok(answer)
+    }
+
+    /// The settings every transaction pins, and its limits, of which a statement's own is given.
+    pub fn settings(&self, statement: Duration) -> String {
+        settings(statement, self.limits.lock, self.facts.version)
     }
 
     /// Runs a statement in one round trip. Every column must be of type text.
@@ -140,7 +175,8 @@ impl Session {
         let sql = statement.sql.clone();
         let parameters: Vec<Bound> =
             statement.parameters.iter().map(|parameter| Bound::of(&parameter.value)).collect();
-        self.call(self.limits.statement, move |client| {
+        self.clock.check()?;
+        self.call(self.limits.statement, Hurry::Soon, move |client| {
             let parameters = parameters.iter().map(|bound| (bound, bound.sql_type()));
             // Types are named here, so that the unnamed statement is used: it takes one round trip,
             // and a pooler may hand it to any server.
@@ -153,14 +189,16 @@ impl Session {
         })
     }
 
-    /// Commits in one round trip, and says what the transaction wrote.
+    /// Commits in one round trip, and says what the transaction wrote. `last` is what it does before
+    /// that, like entering itself in the ledger.
     ///
     /// The count comes before COMMIT in the same message on purpose. COMMIT of an aborted
     /// transaction is answered like a success (rust-postgres#1334), but a SELECT in one fails, and
     /// COMMIT is then not reached.
-    pub fn commit(&mut self, access: Access) -> Result<Vec<Wrote>, Error> {
+    pub fn commit(&mut self, access: Access, last: &str) -> Result<Vec<Wrote>, Error> {
         let count = if access == Access::Write { WROTE } else { "select 1;" };
-        let after = wrote(&self.simple(format!("{count}\ncommit"), self.limits.statement)?);
+        let sql = format!("{last}{count}\ncommit");
+        let after = wrote(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
         let before = std::mem::take(&mut self.before);
         let own = after.into_iter().filter_map(|mut wrote| {
             if let Some(earlier) =
@@ -177,21 +215,20 @@ impl Session {
 
     /// Rolls back in one round trip.
     pub fn rollback(&mut self) -> Result<(), Error> {
-        self.simple("rollback".to_owned(), self.limits.statement).map(drop)
+        let limit = self.limits.statement;
+        self.call(limit, Hurry::Soon, simple("rollback".to_owned())).map(drop)
     }
 
     /// Sends SQL text as it is, in one round trip; rows come back as texts. `limit` zero waits for ever.
     pub fn simple(&mut self, sql: String, limit: Duration) -> Result<Answer, Error> {
-        self.call(limit, move |client| {
-            let messages = client.simple_query(&sql)?;
-            let rows = messages.iter().filter_map(|message| match message {
-                SimpleQueryMessage::Row(row) => {
-                    Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
-                }
-                _ => None,
-            });
-            Ok(rows.collect())
-        })
+        self.clock.check()?;
+        self.call(limit, Hurry::Soon, simple(sql))
+    }
+
+    /// Like [`Session::simple`], for a text that ends in COMMIT: once it is sent, a signal waits for
+    /// the answer.
+    pub fn simple_commit(&mut self, sql: String, limit: Duration) -> Result<Answer, Error> {
+        self.call(limit, Hurry::Never, simple(sql))
     }
 
     /// Lets the client's thread do a piece of work, and waits for it no longer than `limit` and the
@@ -199,26 +236,95 @@ impl Session {
     fn call<T: Send + 'static>(
         &mut self,
         limit: Duration,
+        hurry: Hurry,
         work: impl FnOnce(&mut Client) -> Result<T, postgres::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let lost = || Error::Lost { reason: "the connection is closed".to_owned(), is_transient: true };
         let (done, doing) = mpsc::channel();
         let job: Job = Box::new(move |client| drop(done.send(work(client).map_err(Error::from))));
         self.jobs.as_ref().ok_or_else(lost)?.send(job).map_err(|_| lost())?;
-        if limit.is_zero() {
-            return doing.recv().map_err(|_| lost())?;
-        }
-        let limit = limit + self.limits.grace;
-        match doing.recv_timeout(limit) {
+        let limit = if limit.is_zero() { None } else { Some(limit + self.limits.grace) };
+        match receive(&doing, limit, &self.clock, hurry) {
+            // The statement was cancelled: by the signal, if there was one.
+            Ok(Err(Error::Server(server))) if server.sqlstate == "57014" => {
+                Err(match self.clock.interrupted() {
+                    Some((signal, _)) => Error::Interrupted(signal),
+                    None => Error::Server(server),
+                })
+            }
             Ok(result) => result,
-            Err(RecvTimeoutError::Disconnected) => Err(lost()),
-            Err(RecvTimeoutError::Timeout) => {
+            Err(error) => {
                 self.jobs = None;
                 let cancel = self.cancel();
                 thread::spawn(move || cancel.cancel()); // It may find the same silence.
-                Err(Error::Silent(limit))
+                Err(error)
             }
         }
+    }
+}
+
+/// How a wait takes a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hurry {
+    /// It ends.
+    AtOnce,
+    /// It ends when cancelling has not ended it within [`CANCELLED_WITHIN`].
+    Soon,
+    /// It goes on: what is waited for is whether a COMMIT was done.
+    Never,
+}
+
+/// How long a statement has to end after it was cancelled.
+const CANCELLED_WITHIN: Duration = Duration::from_millis(1500);
+/// How often a wait looks up to see whether a signal has come.
+const LOOK_UP_EVERY: Duration = Duration::from_millis(25);
+
+/// Waits for a message: for ever or within a limit, within the run's own time, and unless a signal
+/// says otherwise.
+fn receive<T>(
+    from: &mpsc::Receiver<T>,
+    limit: Option<Duration>,
+    clock: &Clock,
+    hurry: Hurry,
+) -> Result<T, Error> {
+    let started = Instant::now();
+    let patience = match hurry {
+        Hurry::AtOnce => Duration::ZERO,
+        Hurry::Soon => CANCELLED_WITHIN,
+        Hurry::Never => Duration::MAX,
+    };
+    loop {
+        let left = limit.map_or(LOOK_UP_EVERY, |limit| limit.saturating_sub(started.elapsed()));
+        match from.recv_timeout(left.min(LOOK_UP_EVERY)) {
+            Ok(message) => return Ok(message),
+            Err(RecvTimeoutError::Disconnected) => return Err(lost()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        match clock.interrupted() {
+            Some((signal, since)) if since >= patience => return Err(Error::Interrupted(signal)),
+            Some(_) => {}
+            None if hurry != Hurry::Never => clock.check()?,
+            None => {}
+        }
+        if let Some(limit) = limit.filter(|limit| started.elapsed() >= *limit) {
+            return Err(Error::Silent(limit));
+        }
+    }
+}
+
+fn lost() -> Error {
+    Error::Lost { reason: "the connection is closed".to_owned(), is_transient: true }
+}
+
+fn simple(sql: String) -> impl FnOnce(&mut Client) -> Result<Answer, postgres::Error> {
+    move |client| {
+        let messages = client.simple_query(&sql)?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+            }
+            _ => None,
+        });
+        Ok(rows.collect())
     }
 }
 
@@ -236,7 +342,7 @@ const WROTE: &str = "select n.nspname, c.relname, pg_stat_get_xact_tuples_insert
   pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-  and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
+  and c.relname <> 'seedbed_ledger' and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
     + pg_stat_get_xact_tuples_deleted(c.oid) > 0
 order by 1, 2;";
 
@@ -252,13 +358,16 @@ fn wrote(answer: &Answer) -> Vec<Wrote> {
         .collect()
 }
 
-/// The settings every transaction pins: the same file means the same rows on every machine. They
-/// are local to the transaction, so that they hold behind a pooler and leak nowhere.
-pub fn settings(statement: Duration, lock: Duration) -> String {
+/// The same file means the same rows on every machine. The settings are local to the transaction, so
+/// that they hold behind a pooler and leak nowhere.
+fn settings(statement: Duration, lock: Duration, version: u32) -> String {
+    // Since PostgreSQL 14 a statement can end when its client is gone, instead of running on.
+    let is_checked =
+        if version >= 140_000 { " set local client_connection_check_interval = 5000;" } else { "" };
     format!(
         "set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'postgres';
 set local bytea_output = 'hex'; set local extra_float_digits = 1; set local standard_conforming_strings = on;
-set local statement_timeout = {}; set local lock_timeout = {}; set local idle_in_transaction_session_timeout = 60000;\n",
+set local statement_timeout = {}; set local lock_timeout = {}; set local idle_in_transaction_session_timeout = 60000;{is_checked}\n",
         statement.as_millis(),
         lock.as_millis(),
     )

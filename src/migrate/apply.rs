@@ -1,11 +1,12 @@
 //! Applies pending migrations, each in one transaction with its history row.
 
-use refinery::{Migration as Refinery, Runner, Target};
+use refinery::{Migration as Refinery, Runner};
 use refinery_core::traits::sync::{Migrate, Query, Transaction};
 
 use super::history;
 use crate::database::error::{Class, Error, Phase, ServerError};
-use crate::database::session::{Limits, Session, settings};
+use crate::database::lock;
+use crate::database::session::{Limits, Session};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::migration::Migration;
 use crate::project::source::{Span, character_offset, word_length};
@@ -20,29 +21,30 @@ pub enum Failure {
     Refused(Box<Diagnostic>),
 }
 
-/// Lets refinery apply one pending migration. `files` are all of the project's, because refinery
-/// verifies the history against them; `has_history` says whether its table is there.
-pub fn apply(
-    session: &mut Session,
-    files: &[Migration],
-    migration: &Migration,
-    has_history: bool,
-    limits: Limits,
-) -> Result<(), Failure> {
-    let all: Vec<Refinery> = files
-        .iter()
-        .map(|file| Refinery::unapplied(&file.stem(), &file.source.text))
-        .collect::<Result<_, _>>()
+/// What became of a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// It was applied now.
+    Now,
+    /// Another runner had applied it when its turn came.
+    Before,
+}
+
+/// Lets refinery apply one pending migration. It sees no other, and no history: what does not fit was
+/// refused before, by `state`, and whether this one is still pending is asked under the lock.
+pub fn apply(session: &mut Session, migration: &Migration, limits: Limits) -> Result<Applied, Failure> {
+    let file = Refinery::unapplied(&migration.stem(), &migration.source.text)
         .map_err(|error| Failure::Refused(Box::new(Diagnostic::error(error.to_string()))))?;
-    let mut one = OneTransaction { session, limits, has_history, failure: None };
-    let result = Runner::new(&all)
-        .set_grouped(true) // The migration and its history row in one transaction.
-        .set_abort_divergent(true)
-        .set_abort_missing(true)
-        .set_target(Target::Version(migration.version))
-        .run(&mut one);
-    match (result, one.failure) {
-        (Ok(_), _) => Ok(()),
+    let work = |error| Failure::Database(error, Phase::Work);
+    let schema = session.schema().map_err(work)?;
+    let table = history::table(session).map_err(work)?;
+    let version = migration.version;
+    let mut one = OneTransaction { session, limits, schema, version, became: None, failure: None };
+    // Grouped: the migration and its history row in one transaction.
+    let mut runner = Runner::new(std::slice::from_ref(&file)).set_grouped(true);
+    runner.set_migration_table_name(table);
+    match (runner.run(&mut one), one.failure) {
+        (Ok(_), _) => Ok(one.became.unwrap_or(Applied::Before)),
         (Err(_), Some((error, phase))) => match (error.server(), error.class(phase)) {
             (Some(server), Class::Permanent) => {
                 let start = match server.position {
@@ -59,24 +61,37 @@ pub fn apply(
     }
 }
 
-/// A session as refinery sees it: every list of queries is one transaction.
+/// A session as refinery sees it: every list of queries is one transaction, under the lock.
 struct OneTransaction<'a> {
     session: &'a mut Session,
     limits: Limits,
-    has_history: bool,
+    schema: String,
+    version: i32,
+    became: Option<Applied>,
     /// The error and its phase; refinery wraps errors in words of its own.
     failure: Option<(Error, Phase)>,
 }
 
 impl OneTransaction<'_> {
     /// Three round trips: begin, the file, and its history row with COMMIT.
-    fn run(&mut self, queries: &[&str]) -> Result<usize, (Error, Phase)> {
+    fn run(&mut self, files: &[&str], last: &str) -> Result<(), (Error, Phase)> {
         let work = |error| (error, Phase::Work);
-        let settings = settings(self.limits.migration, self.limits.lock);
-        let begin = format!("begin;\n{settings}select pg_current_xact_id()::text");
-        let began = self.session.simple(begin, self.limits.statement).map_err(work)?;
-        let transaction = began.first().and_then(|row| row[0].clone()).unwrap_or_default();
-        let (last, files) = queries.split_last().unwrap_or((&"", &[]));
+        let lock = lock::in_transaction(&self.schema, self.limits.runner);
+        let settings = self.session.settings(self.limits.migration);
+        // The list of what is pending was made before the lock was there.
+        let question = match files {
+            [] => String::new(),
+            _ => format!("{};\n", history::question(&self.schema, self.version)),
+        };
+        let begin = format!("begin;\n{lock}{settings}{question}select pg_current_xact_id()::text");
+        let limit = self.limits.statement.max(self.limits.runner);
+        let began = self.session.simple(begin, limit).map_err(work)?;
+        // The lock answers with a row, the question with one if the version was applied, then the id.
+        if began.len() > 2 {
+            self.became = Some(Applied::Before);
+            return self.session.rollback().map_err(work);
+        }
+        let transaction = began.last().and_then(|row| row[0].clone()).unwrap_or_default();
         for file in files {
             // The file goes out as it is: positions in errors are positions in the file.
             self.session.simple((*file).to_owned(), self.limits.migration).map_err(work)?;
@@ -89,8 +104,11 @@ impl OneTransaction<'_> {
                raise exception 'the migration ended the transaction it runs in' using errcode = '25000'; \
              end if; end $$;\n{last};\ncommit; reset role; reset all"
         );
-        self.session.simple(end, self.limits.statement).map_err(|error| (error, Phase::Commit))?;
-        Ok(queries.len())
+        self.session.simple_commit(end, self.limits.statement).map_err(|error| (error, Phase::Commit))?;
+        if !files.is_empty() {
+            self.became = Some(Applied::Now);
+        }
+        Ok(())
     }
 }
 
@@ -99,32 +117,22 @@ impl Transaction for OneTransaction<'_> {
 
     fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize, Error> {
         let queries: Vec<&str> = queries.collect();
-        self.run(&queries).map_err(|(error, phase)| {
+        let Some((last, files)) = queries.split_last() else { return Ok(0) };
+        self.run(files, last).map_err(|(error, phase)| {
             if error.leaves_session_usable() {
                 let _ = self.session.rollback();
             }
             self.failure = Some((error.clone(), phase));
             error
-        })
+        })?;
+        Ok(queries.len())
     }
 }
 
 impl Query<Vec<Refinery>> for OneTransaction<'_> {
-    /// refinery asks for the applied migrations. Its own reader panics on a damaged row; such rows
-    /// were refused before this is called, and one that changed since is skipped here and then
-    /// missed by refinery's own verification.
+    /// refinery asks for the applied migrations, to find what is pending. That is known already.
     fn query(&mut self, _: &str) -> Result<Vec<Refinery>, Error> {
-        let rows = history::read(self.session, self.limits.statement).inspect_err(|error| {
-            self.failure = Some((error.clone(), Phase::Work));
-        })?;
-        let rows = rows.unwrap_or_default().into_iter();
-        Ok(rows
-            .filter_map(|row| {
-                let version = i32::try_from(row.version).ok()?;
-                let checksum = row.checksum?.parse().ok()?;
-                Some(Refinery::applied(version, row.name?, time::OffsetDateTime::UNIX_EPOCH, checksum))
-            })
-            .collect())
+        Ok(Vec::new())
     }
 }
 
@@ -133,11 +141,15 @@ impl Migrate for OneTransaction<'_> {
     /// only adds to a history does not have.
     fn assert_migrations_table(&mut self, table: &str) -> Result<usize, refinery::Error> {
         use refinery_core::error::WrapMigrationError;
-        if self.has_history {
+        if self.session.facts.has_history {
             return Ok(0);
         }
         let create = Self::assert_migrations_table_query(table);
-        self.execute([create.as_str()].into_iter()).migration_err("error asserting migrations table", None)
+        let created = self
+            .execute([create.as_str()].into_iter())
+            .migration_err("error asserting migrations table", None)?;
+        self.session.facts.has_history = true;
+        Ok(created)
     }
 }
 
@@ -145,7 +157,7 @@ impl Migrate for OneTransaction<'_> {
 /// transaction that is rolled back whatever happens.
 fn failing_statement(session: &mut Session, migration: &Migration, limits: Limits) -> Option<usize> {
     let text = &migration.source.text;
-    let begin = format!("begin;\n{}", settings(limits.migration, limits.lock));
+    let begin = format!("begin;\n{}", session.settings(limits.migration));
     session.simple(begin, limits.statement).ok()?;
     let statements = statements(text).ok()?;
     let fails = |statement: &&std::ops::Range<usize>| {

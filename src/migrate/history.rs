@@ -3,10 +3,23 @@
 use std::time::Duration;
 
 use crate::database::error::Error;
+use crate::database::facts::HISTORY;
 use crate::database::session::{Session, sqlstate};
+use crate::plan::quote::qualified;
 
-/// The table's name; refinery's own.
-pub const TABLE: &str = "refinery_schema_history";
+/// The table, whatever the search path is by then.
+///
+/// # Errors
+///
+/// There is no schema for it.
+pub fn table(session: &Session) -> Result<String, Error> {
+    Ok(qualified(&session.schema()?, HISTORY))
+}
+
+/// Asks whether a version was applied: one row, or none.
+pub fn question(schema: &str, version: i32) -> String {
+    format!("select checksum from {} where version = {version}", qualified(schema, HISTORY))
+}
 
 /// One applied migration, as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +36,11 @@ pub struct Applied {
 
 /// Reads the history in one round trip. No table is an empty history; nothing is written.
 pub fn read(session: &mut Session, limit: Duration) -> Result<Option<Vec<Applied>>, Error> {
-    let sql = format!("select version, name, applied_on, checksum from {TABLE} order by version");
+    if session.facts.schema.is_none() {
+        return Ok(None);
+    }
+    let table = table(session)?;
+    let sql = format!("select version, name, applied_on, checksum from {table} order by version");
     match session.simple(sql, limit) {
         Ok(rows) => Ok(Some(
             rows.into_iter()

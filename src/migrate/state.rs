@@ -2,20 +2,21 @@
 
 use refinery::Migration as Refinery;
 
-use super::history::{Applied, TABLE};
+use super::history::Applied;
+use crate::database::facts::HISTORY;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::migration::Migration;
 use crate::project::source::Span;
 
 /// One version, seen from both sides.
 #[derive(Debug, Clone)]
-pub struct Version<'a> {
+pub struct Version<'f, 'r> {
     /// The version.
     pub version: i64,
     /// The file, if there is one.
-    pub file: Option<&'a Migration>,
+    pub file: Option<&'f Migration>,
     /// The row of the history, if there is one.
-    pub applied: Option<&'a Applied>,
+    pub applied: Option<&'r Applied>,
     /// What that makes it.
     pub state: State,
 }
@@ -57,7 +58,7 @@ impl State {
 }
 
 /// Compares files and history; sorted by version.
-pub fn compare<'a>(files: &'a [Migration], applied: &'a [Applied]) -> Vec<Version<'a>> {
+pub fn compare<'f, 'r>(files: &'f [Migration], applied: &'r [Applied]) -> Vec<Version<'f, 'r>> {
     let current = applied.iter().map(|row| row.version).max();
     let mut versions: Vec<Version> = files
         .iter()
@@ -138,7 +139,7 @@ fn fault(version: &Version) -> Diagnostic {
             "migration {number} is older than what is applied, and was never applied"
         ))
         .help("give it a version above the newest applied one, or name it `U…` if its order does not matter"),
-        _ => Diagnostic::error(format!("the row of version {number} in `{TABLE}` is damaged"))
+        _ => Diagnostic::error(format!("the row of version {number} in `{HISTORY}` is damaged"))
             .note("a name, a time and a checksum that is a number are expected")
             .help("repair the row by hand, from a backup or another database with the same migrations"),
     };

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 /// One file of the project: its path as shown to the author, and its text.
 #[derive(PartialEq, Eq)]
 pub struct Source {
@@ -142,6 +144,18 @@ pub struct Name {
 /// The byte offset of the `position`th character, counted from 1 as PostgreSQL counts them.
 pub fn character_offset(text: &str, position: usize) -> usize {
     text.char_indices().nth(position.saturating_sub(1)).map_or(text.len(), |(at, _)| at)
+}
+
+/// A hash of some files, path and text: 16 hexadecimal digits, the beginning of a SHA-256.
+pub fn digest<'a>(sources: impl IntoIterator<Item = &'a Source>) -> String {
+    let mut hash = Sha256::new();
+    for source in sources {
+        hash.update(source.path.as_bytes());
+        hash.update([0]);
+        hash.update(source.text.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The length of the word a text begins with, or of its first character.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Migrated, StepReport};
+use crate::database::lock::Holder;
 use crate::project::diagnostic::Diagnostic;
 
 /// Something that happened just now.
@@ -14,6 +15,17 @@ pub enum Event<'a> {
         target: String,
         /// It is encrypted, without knowing to whom.
         is_unverified: bool,
+        /// A pooler stands between.
+        is_pooled: bool,
+    },
+    /// Another runner is at work; the lock is asked for again.
+    LockHeld {
+        /// Who it is, as far as the server shows it.
+        holder: Option<&'a Holder>,
+        /// How many tries were made.
+        attempt: u32,
+        /// How long more will be tried.
+        left: Duration,
     },
     /// Nobody answers yet; another try follows.
     Waiting {
@@ -65,6 +77,13 @@ pub enum Event<'a> {
         attempt: u32,
         /// The pause before the next.
         delay: Duration,
+    },
+    /// The answer to a commit was lost; what became of it is being found out.
+    Settling {
+        /// What was committed.
+        title: &'a str,
+        /// How the connection ended.
+        reason: String,
     },
     /// A step ended.
     StepEnded(&'a StepReport),

@@ -13,8 +13,12 @@ pub enum Exit {
     Unreachable,
     /// 4: a migration failed, or the history does not fit the files.
     Migration,
+    /// 5: another runner held the lock for too long.
+    Locked,
     /// 6: the connection was lost while committing, and the outcome could not be learned.
     Unknown,
+    /// 128 and the number of the signal that interrupted the run: 130, 143.
+    Interrupted(i32),
 }
 
 impl Exit {
@@ -26,7 +30,9 @@ impl Exit {
             Exit::Invalid => 2,
             Exit::Unreachable => 3,
             Exit::Migration => 4,
+            Exit::Locked => 5,
             Exit::Unknown => 6,
+            Exit::Interrupted(signal) => 128 + signal as u8,
         }
     }
 }

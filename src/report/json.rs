@@ -13,6 +13,7 @@ pub fn document(report: &Report) -> Value {
     json!({
         "version": VERSION,
         "target": report.target,
+        "run": report.run,
         "exit": exit.code(),
         "held": exit.code() == 0,
         "elapsed_ms": milliseconds(report.elapsed),
@@ -20,6 +21,7 @@ pub fn document(report: &Report) -> Value {
             "applied_before": report.applied_before,
             "applied": report.migrations.iter().map(|migration| json!({
                 "title": migration.title,
+                "by_another_runner": migration.is_other_s,
                 "attempts": migration.attempts,
                 "elapsed_ms": milliseconds(migration.elapsed),
             })).collect::<Vec<_>>(),

@@ -26,12 +26,18 @@ pub const FAINT: Style = Style::new().dimmed();
 /// whoever prints it takes them out where they do not belong.
 pub fn line(event: &Event, title_width: usize) -> String {
     match event {
-        Event::Connected { target, is_unverified } => {
+        Event::Connected { target, is_unverified, is_pooled } => {
             let mut text = format!("{FAINT}database{FAINT:#}  {}\n", printable(target));
             if *is_unverified {
                 let _ = writeln!(
                     text,
                     "{ODD}warning{ODD:#}   the connection is encrypted, but nobody vouches for the server; use sslmode=verify-full"
+                );
+            }
+            if *is_pooled {
+                let _ = writeln!(
+                    text,
+                    "{ODD}note{ODD:#}      a pooler stands between: no lock of the whole run, only one in each transaction"
                 );
             }
             text
@@ -46,7 +52,8 @@ pub fn line(event: &Event, title_width: usize) -> String {
         Event::MigrationApplied(migration) => {
             let title = printable(&migration.title);
             let (tries, took) = (tries(migration.attempts), duration(migration.elapsed));
-            format!("  {GOOD}✓{GOOD:#} {title}  {FAINT}{took}{tries}{FAINT:#}\n")
+            let by = if migration.is_other_s { "by another runner, " } else { "" };
+            format!("  {GOOD}✓{GOOD:#} {title}  {FAINT}{by}{took}{tries}{FAINT:#}\n")
         }
         Event::ScenarioBegun { title, file, .. } => {
             let line = format!("\n{HEAD}{}{HEAD:#}", printable(title));
@@ -57,8 +64,10 @@ pub fn line(event: &Event, title_width: usize) -> String {
         }
         Event::StepEnded(step) => step_line(step, title_width),
         Event::Waiting { .. }
+        | Event::LockHeld { .. }
         | Event::MigrationBegun(_)
         | Event::StepBegun { .. }
+        | Event::Settling { .. }
         | Event::Retrying { .. } => String::new(),
     }
 }
@@ -72,6 +81,15 @@ pub fn progress(event: &Event) -> Option<String> {
             printable(reason),
             left.as_secs()
         )),
+        Event::LockHeld { holder, attempt, left } => Some(match holder {
+            Some(holder) => format!(
+                "waiting for another runner: {} (try {attempt}, {} s left; to end it: {})",
+                printable(&holder.to_string()),
+                left.as_secs(),
+                holder.end()
+            ),
+            None => format!("waiting for another runner (try {attempt}, {} s left)", left.as_secs()),
+        }),
         Event::MigrationBegun(title) => Some(format!("applying {}", printable(title))),
         Event::StepBegun { kind, title } => Some(format!("{kind}: {}", printable(title))),
         Event::Retrying { title, reason, attempt, delay } => Some(format!(
@@ -81,6 +99,11 @@ pub fn progress(event: &Event) -> Option<String> {
             attempt + 1,
             duration(*delay)
         )),
+        Event::Settling { title, reason } => Some(format!(
+            "{}: {} while it was being committed; asking the database what became of it",
+            printable(title),
+            printable(reason)
+        )),
         _ => None,
     }
 }
@@ -88,7 +111,7 @@ pub fn progress(event: &Event) -> Option<String> {
 fn step_line(step: &StepReport, title_width: usize) -> String {
     let (style, mark) = match step.end {
         End::Accepted(_) => (GOOD, "✓"),
-        End::Refused(_) | End::Error => (BAD, "✗"),
+        End::Refused(_) | End::Error | End::Unknown => (BAD, "✗"),
         End::NotRun => (FAINT, "-"),
     };
     let kind = format!("{:<6}", step.kind);

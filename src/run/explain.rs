@@ -103,21 +103,48 @@ fn advice(server: &ServerError, access: Access) -> Option<String> {
     Some(advice.to_owned())
 }
 
-/// A connection that cannot be made, or breaks again and again.
+/// A connection that cannot be made, breaks again and again, or may not be used any longer.
 pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
     let name = connection.dsn.name();
-    let Some(server) = error.server() else {
-        let waited = connection.wait.as_secs();
-        return Diagnostic::error(format!("cannot reach {name}: {}", printable(&error.to_string())))
-            .note(format!("tried for up to {waited} s"))
-            .help("is the server running there, and may this machine reach it? --wait says how long to try");
+    let diagnostic = match error {
+        Error::Server(server) if error.leaves_session_usable() => {
+            return refused(Diagnostic::error(format!("{name} refused: {error}")), server, connection);
+        }
+        Error::Server(_) => {
+            return Diagnostic::error(format!("{name} ended the connection: {error}"))
+                .note("it was tried again on a new one, as often as --attempts and --wait allow")
+                .help("what ends sessions there? The server's log says who, or why");
+        }
+        Error::Interrupted(_) => {
+            return Diagnostic::error(error.to_string())
+                .note("what was running was rolled back; what was committed before stays")
+                .help("run again: it goes on where it was, and does only what is missing");
+        }
+        Error::Late(_) => {
+            return Diagnostic::error(error.to_string())
+                .note("what was running was rolled back; what was committed before stays")
+                .help("run again, or give it more time with --deadline");
+        }
+        Error::Locked { holder: Some(holder), .. } => {
+            return Diagnostic::error(error.to_string())
+                .note(format!("it is {holder}"))
+                .note(format!("to end it: {}", holder.end()))
+                .help("wait for it, for longer with --lock-wait, or end it if nobody needs it any more");
+        }
+        Error::Unfit(_) => {
+            return Diagnostic::error(format!("{name}: {error}"))
+                .help("create one, or set the role's search_path to one that exists");
+        }
+        _ => Diagnostic::error(format!("cannot reach {name}: {}", printable(&error.to_string()))),
     };
-    if !error.leaves_session_usable() {
-        return Diagnostic::error(format!("{name} ended the connection: {error}"))
-            .note("it was tried again on a new one, as often as --attempts and --wait allow")
-            .help("what ends sessions there? The server's log says who, or why");
-    }
-    let diagnostic = Diagnostic::error(format!("{name} refused: {error}"));
+    let diagnostic = diagnostic.note(format!("tried for up to {} s", connection.wait.as_secs()));
+    diagnostic.help(match error {
+        Error::ReadOnly => "is it a standby, or was it made read-only? Connect to the primary",
+        _ => "is the server running there, and may this machine reach it? --wait says how long to try",
+    })
+}
+
+fn refused(diagnostic: Diagnostic, server: &ServerError, connection: &Connection) -> Diagnostic {
     match server.sqlstate.as_str() {
         "28P01" => {
             diagnostic.help("check user and password; in a `.env`, put a password with `$` in single quotes")
@@ -127,15 +154,19 @@ pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
             diagnostic.help("does the role exist, and does the server's pg_hba.conf let it in from here?")
         }
         "42501" => diagnostic.help("grant the right to the role, or connect as another one"),
+        "55P03" => diagnostic
+            .note("another runner, or a session that is not closed yet, holds the lock of a transaction")
+            .help("wait for it, for longer with --lock-wait"),
         _ => diagnostic,
     }
 }
 
-/// A commit without an answer.
-pub fn unknown(step: &Step, error: &Error) -> Diagnostic {
+/// A commit without an answer, of which the ledger could not be asked either.
+pub fn unknown(step: &Step, error: &Error, silence: &Error) -> Diagnostic {
     at_step(Diagnostic::error(format!("nobody knows whether `{}` was committed", step.title.text)), step)
         .note(format!("the connection was lost while it was being committed: {error}"))
-        .help("run again: a step looks at the data first, and does only what is missing")
+        .note(format!("the ledger would tell, and could not be asked: {silence}"))
+        .help("run again: it is safe, a step looks at the data first, and does only what is missing")
 }
 
 /// The number of the parameter the server was reading: `unnamed portal parameter $2 = '…'`. The
@@ -175,7 +206,7 @@ fn refused_cell<'a>(session: &mut Session, cells: &'a [Cell]) -> Option<&'a Cell
         })
         .collect();
     statement.sql = format!("select (array[{}])[1]::text", casts.join(", "));
-    session.begin(Access::Read).ok()?;
+    session.begin(Access::Read, "").ok()?;
     let result = session.query(&statement);
     session.rollback().ok()?;
     let error = result.err()?;

@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use super::{Stop, Work, pause, reading, unreachable};
-use crate::database::connection::Connection;
+use super::{Run, Stop};
 use crate::database::error::{Class, Error};
 use crate::database::retry::Attempts;
-use crate::migrate::apply::{Failure, apply};
+use crate::migrate::apply::{Applied, Failure, apply};
 use crate::migrate::history;
 use crate::migrate::state::{State, compare, faults};
 use crate::project::diagnostic::Diagnostic;
@@ -16,85 +15,90 @@ use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::{Migrated, Report};
 
-/// Applies what is pending. Nothing pending costs one round trip and writes nothing.
-pub fn run(
-    work: &Work,
-    connection: &mut Connection,
-    report: &mut Report,
-    emit: &mut dyn FnMut(Event),
-) -> Result<(), Stop> {
-    let files = &work.project.migrations;
-    let limit = connection.limits.statement;
-    let history = reading(work, connection, emit, |session| history::read(session, limit))?;
-    let mut has_history = history.is_some();
-    let applied = history.unwrap_or_default();
-    let versions = compare(files, &applied);
-    let faults = faults(&versions);
-    if !faults.is_empty() {
-        return Err(Stop { exit: Exit::Migration, diagnostics: faults });
+impl<'a> Run<'a> {
+    /// Applies what is pending. Nothing pending costs one round trip and writes nothing.
+    pub(super) fn migrate(&mut self, report: &mut Report) -> Result<(), Stop> {
+        let (mut pending, mut applied) = self.pending()?;
+        if !pending.is_empty() {
+            if let Err(error) = self.connection.writing(self.emit) {
+                return Err(self.stop(&error));
+            }
+            // Whoever held the lock before may have applied them.
+            (pending, applied) = self.pending()?;
+        }
+        report.applied_before = applied;
+        (self.emit)(Event::MigrationsBegun { pending: pending.len(), applied });
+        for migration in pending {
+            (self.emit)(Event::MigrationBegun(&migration.title()));
+            let migrated = self.apply(migration)?;
+            (self.emit)(Event::MigrationApplied(&migrated));
+            report.migrations.push(migrated);
+        }
+        Ok(())
     }
-    let pending: Vec<&Migration> = versions
-        .iter()
-        .filter(|version| version.state == State::Pending)
-        .filter_map(|version| version.file)
-        .collect();
-    report.applied_before = applied.len();
-    emit(Event::MigrationsBegun { pending: pending.len(), applied: applied.len() });
-    for migration in pending {
-        let title = migration.title();
-        emit(Event::MigrationBegun(&title));
-        let migrated = one(work, connection, migration, title, &mut has_history, emit)?;
-        emit(Event::MigrationApplied(&migrated));
-        report.migrations.push(migrated);
-    }
-    Ok(())
-}
 
-fn one(
-    work: &Work,
-    connection: &mut Connection,
-    migration: &Migration,
-    title: String,
-    has_history: &mut bool,
-    emit: &mut dyn FnMut(Event),
-) -> Result<Migrated, Stop> {
-    let started = Instant::now();
-    let mut attempts = Attempts::begin(work.retry);
-    loop {
-        let limits = connection.limits;
-        let session = match connection.session(emit) {
-            Ok(session) => session,
-            Err(error) => return Err(unreachable(connection, &error)),
-        };
-        let (error, phase) = match apply(session, &work.project.migrations, migration, *has_history, limits) {
-            Ok(()) => {
-                *has_history = true;
-                return Ok(Migrated { title, elapsed: started.elapsed(), attempts: attempts.made() });
-            }
-            Err(Failure::Refused(diagnostic)) => {
-                return Err(Stop { exit: Exit::Migration, diagnostics: vec![*diagnostic] });
-            }
-            Err(Failure::Database(error, phase)) => (error, phase),
-        };
-        if !error.leaves_session_usable() {
-            connection.forget();
+    /// The files that are to be applied, and how many were.
+    fn pending(&mut self) -> Result<(Vec<&'a Migration>, usize), Stop> {
+        let limit = self.connection.limits.statement;
+        let applied = self.reading("the history", |session| history::read(session, limit))?;
+        let applied = applied.unwrap_or_default();
+        let files: &'a [Migration] = &self.work.project.migrations;
+        let versions = compare(files, &applied);
+        let faults = faults(&versions);
+        if !faults.is_empty() {
+            return Err(Stop { exit: Exit::Migration, diagnostics: faults });
         }
-        match error.class(phase) {
-            Class::Transient => {}
-            // The history row is in the migration's own transaction: it tells what became of it.
-            Class::Ambiguous => {
-                let limit = connection.limits.statement;
-                let rows = reading(work, connection, emit, |session| history::read(session, limit))?;
-                let is_applied = |row: &history::Applied| row.version == i64::from(migration.version);
-                if rows.iter().flatten().any(is_applied) {
-                    return Ok(Migrated { title, elapsed: started.elapsed(), attempts: attempts.made() });
+        let pending = versions.iter().filter(|version| version.state == State::Pending);
+        Ok((pending.filter_map(|version| version.file).collect(), applied.len()))
+    }
+
+    /// One migration, as often as the connection makes it necessary.
+    fn apply(&mut self, migration: &Migration) -> Result<Migrated, Stop> {
+        let started = Instant::now();
+        let mut attempts = Attempts::begin(self.work.retry);
+        let migrated = |attempts: &Attempts, applied: Applied| Migrated {
+            title: migration.title(),
+            elapsed: started.elapsed(),
+            attempts: attempts.made(),
+            is_other_s: applied == Applied::Before,
+        };
+        loop {
+            let limits = self.connection.limits;
+            let session = match self.connection.writing(self.emit) {
+                Ok(session) => session,
+                Err(error) => return Err(self.stop(&error)),
+            };
+            let (error, phase) = match apply(session, migration, limits) {
+                Ok(applied) => return Ok(migrated(&attempts, applied)),
+                Err(Failure::Refused(diagnostic)) => {
+                    return Err(Stop { exit: Exit::Migration, diagnostics: vec![*diagnostic] });
                 }
-                return Err(unknown(migration, &error));
+                Err(Failure::Database(error, phase)) => (error, phase),
+            };
+            if !error.leaves_session_usable() || error.is_read_only() {
+                self.connection.forget();
             }
-            Class::Permanent => return Err(failed(migration, &error)),
+            match error.class(phase) {
+                Class::Transient => {}
+                // The history row is in the migration's own transaction: it tells what became of it.
+                Class::Ambiguous => {
+                    if self.was_applied(migration, &error)? {
+                        return Ok(migrated(&attempts, Applied::Now));
+                    }
+                }
+                Class::Permanent if !error.leaves_session_usable() => return Err(self.stop(&error)),
+                Class::Permanent => return Err(failed(migration, &error)),
+            }
+            let Some(delay) = attempts.next_delay() else { return Err(failed(migration, &error)) };
+            self.pause(&migration.title(), &error, attempts.made() - 1, delay)?;
         }
-        let Some(delay) = attempts.next_delay() else { return Err(failed(migration, &error)) };
-        pause(&title, &error, attempts.made() - 1, delay, emit);
+    }
+
+    /// What became of a commit without an answer, as the history has it.
+    fn was_applied(&mut self, migration: &Migration, error: &Error) -> Result<bool, Stop> {
+        (self.emit)(Event::Settling { title: &migration.title(), reason: error.to_string() });
+        let question = |schema: &str| history::question(schema, migration.version);
+        self.connection.settle(question, self.emit).map_err(|silence| unknown(migration, error, &silence))
     }
 }
 
@@ -104,14 +108,13 @@ fn failed(migration: &Migration, error: &Error) -> Stop {
     Stop { exit: Exit::Migration, diagnostics: vec![diagnostic] }
 }
 
-/// The history shows no row, yet the old server process may still be committing.
-fn unknown(migration: &Migration, error: &Error) -> Stop {
-    let diagnostic = Diagnostic::error(format!(
-        "nobody knows whether migration {} was applied",
-        migration.title()
-    ))
-    .at(&migration.source, Span::default())
-    .note(format!("the connection was lost while it was being committed: {error}"))
-    .help("run again: the history says then whether it was applied, and it is applied only if it was not");
+/// The history could not be asked.
+fn unknown(migration: &Migration, error: &Error, silence: &Error) -> Stop {
+    let message = format!("nobody knows whether migration {} was applied", migration.title());
+    let diagnostic = Diagnostic::error(message)
+        .at(&migration.source, Span::default())
+        .note(format!("the connection was lost while it was being committed: {error}"))
+        .note(format!("the history would tell, and could not be asked: {silence}"))
+        .help("run again: it is safe, the history says then whether it was applied");
     Stop { exit: Exit::Unknown, diagnostics: vec![diagnostic] }
 }

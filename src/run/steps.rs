@@ -2,41 +2,217 @@
 
 use std::time::Instant;
 
-use super::{Stop, explain, pause, unreachable};
-use crate::database::connection::Connection;
+use super::{Run, Stop, Story, explain};
 use crate::database::error::{Class, Error, Phase};
-use crate::database::retry::{Attempts, Policy};
+use crate::database::ledger::{self, Entry};
+use crate::database::lock;
+use crate::database::retry::Attempts;
 use crate::database::session::{Session, Wrote};
+use crate::plan::quote::literal;
 use crate::plan::{Access, Batch, Judgement};
 use crate::project::diagnostic::{Diagnostic, Severity};
-use crate::project::source::Place;
+use crate::project::source::{Place, digest};
 use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::{End, StepReport};
 use crate::step::Step;
 
-/// Runs steps until one does not hold; those behind it are reported as not run.
-pub fn run(
-    steps: &[Step],
-    batches: &[Batch],
-    connection: &mut Connection,
-    retry: Policy,
-    reports: &mut Vec<StepReport>,
-    emit: &mut dyn FnMut(Event),
-) -> Result<(), Stop> {
-    let mut held = true;
-    let mut stop = None;
-    for (step, batch) in steps.iter().zip(batches) {
-        let mut report = blank(step);
-        if held && stop.is_none() {
-            emit(Event::StepBegun { kind: step.kind.name, title: &step.title.text });
-            stop = one(step, batch, connection, retry, &mut report, emit).err();
-            held = report.end.is_accepted();
+impl Run<'_> {
+    /// Runs the steps of a story until one does not hold; those behind it are reported as not run.
+    pub(super) fn story(
+        &mut self,
+        story: &Story,
+        batches: &[Batch],
+        reports: &mut Vec<StepReport>,
+    ) -> Result<(), Stop> {
+        let mut held = true;
+        let mut stop = None;
+        for (step, batch) in story.steps.iter().zip(batches) {
+            self.steps_begun += 1;
+            let mut report = blank(step);
+            if held && stop.is_none() {
+                (self.emit)(Event::StepBegun { kind: step.kind.name, title: &step.title.text });
+                let entry = self.entry(story, step);
+                let started = Instant::now();
+                stop = self.step(step, batch, &entry, &mut report).err();
+                report.elapsed = started.elapsed();
+                held = report.end.is_accepted();
+            }
+            (self.emit)(Event::StepEnded(&report));
+            reports.push(report);
         }
-        emit(Event::StepEnded(&report));
-        reports.push(report);
+        stop.map_or(Ok(()), Err)
     }
-    stop.map_or(Ok(()), Err)
+
+    fn entry(&self, story: &Story, step: &Step) -> Entry {
+        let files = step.action.sources(self.work.project);
+        Entry {
+            run: self.connection.run.clone(),
+            number: self.steps_begun,
+            host: self.connection.host.clone(),
+            scenario: story.title.to_owned(),
+            kind: step.kind.name,
+            title: step.title.text.clone(),
+            content: digest(std::iter::once(&*step.source).chain(files)),
+        }
+    }
+
+    /// One step, as often as the connection makes it necessary. The unit that is tried again is
+    /// connect, begin, work and commit; nothing is tried again inside a transaction.
+    fn step(
+        &mut self,
+        step: &Step,
+        batch: &Batch,
+        entry: &Entry,
+        report: &mut StepReport,
+    ) -> Result<(), Stop> {
+        let mut attempts = Attempts::begin(self.work.retry);
+        loop {
+            report.attempts = attempts.made();
+            let name = self.connection.application_name(&format!("step {}", entry.number));
+            let session = match batch.access {
+                Access::Read => self.connection.session(self.emit),
+                Access::Write => self.connection.writing(self.emit).and_then(with_ledger),
+            };
+            let session = match session {
+                Ok(session) => session,
+                Err(error) => {
+                    report.end = End::Error;
+                    return Err(self.stop(&error));
+                }
+            };
+            let (error, phase) = match attempt(session, step, batch, entry, &name) {
+                Ok(ended) => {
+                    finish(step, ended, report);
+                    return Ok(());
+                }
+                Err(Failure::Commit(error, judgement))
+                    if batch.access == Access::Write && error.class(Phase::Commit) == Class::Ambiguous =>
+                {
+                    if self.was_committed(step, entry, &error, report)? {
+                        finish(step, Ok((judgement, None)), report);
+                        return Ok(());
+                    }
+                    (error, Phase::Work) // Nothing of it was kept.
+                }
+                Err(Failure::Commit(error, _)) => (error, Phase::Commit),
+                Err(Failure::Work(error)) => (error, Phase::Work),
+            };
+            report.end = End::Error;
+            if !error.leaves_session_usable() || error.is_read_only() {
+                self.connection.forget();
+            } else if let Ok(session) = self.connection.session(self.emit) {
+                let _ = session.rollback();
+            }
+            let may_pass = match error.class(phase) {
+                Class::Transient => batch.access == Access::Write || !error.is_read_only(),
+                Class::Ambiguous => batch.access == Access::Read, // Nothing depends on that commit.
+                Class::Permanent => false,
+            };
+            if let Some(delay) = attempts.next_delay().filter(|_| may_pass) {
+                self.pause(&step.title.text, &error, attempts.made() - 1, delay)?;
+                continue;
+            }
+            if !error.leaves_session_usable() {
+                return Err(self.stop(&error));
+            }
+            report.diagnostics.push(explain::step(step, batch, &error, self.connection, self.emit));
+            return Ok(());
+        }
+    }
+
+    /// What became of a commit without an answer, as the ledger has it.
+    fn was_committed(
+        &mut self,
+        step: &Step,
+        entry: &Entry,
+        error: &Error,
+        report: &mut StepReport,
+    ) -> Result<bool, Stop> {
+        (self.emit)(Event::Settling { title: &step.title.text, reason: error.to_string() });
+        let settled = self.connection.settle(|schema| entry.question(schema), self.emit);
+        settled.map_err(|silence| {
+            report.end = End::Unknown;
+            Stop { exit: Exit::Unknown, diagnostics: vec![explain::unknown(step, error, &silence)] }
+        })
+    }
+}
+
+/// Makes sure that the ledger is there, before the first step that writes.
+fn with_ledger(session: &mut Session) -> Result<&mut Session, Error> {
+    if !session.facts.has_ledger {
+        let schema = session.schema()?;
+        let lock = lock::in_transaction(&schema, session.limits.runner);
+        let sql = format!("begin;\n{lock}{}commit", ledger::create(&schema));
+        if let Err(error) = session.simple(sql, session.limits.runner) {
+            if error.leaves_session_usable() {
+                session.rollback()?;
+            }
+            return Err(error);
+        }
+        session.facts.has_ledger = true;
+    }
+    Ok(session)
+}
+
+/// A try that did not come to an end.
+enum Failure {
+    /// Before COMMIT was sent.
+    Work(Error),
+    /// Behind it, with what the step would have ended with.
+    Commit(Error, Judgement),
+}
+
+/// How one try ended: with a judgement and what was kept, or with what is wrong.
+type Ended = Result<(Judgement, Option<Vec<Wrote>>), Vec<Diagnostic>>;
+
+fn attempt(
+    session: &mut Session,
+    step: &Step,
+    batch: &Batch,
+    entry: &Entry,
+    name: &str,
+) -> Result<Ended, Failure> {
+    let mut first = format!("set local application_name = {};\n", literal(name));
+    let mut schema = String::new();
+    if batch.access == Access::Write {
+        schema = session.schema().map_err(Failure::Work)?;
+        first.push_str(&lock::in_transaction(&schema, session.limits.runner));
+    }
+    session.begin(batch.access, &first).map_err(Failure::Work)?;
+    let judged = match session.query(&batch.statement) {
+        Ok(answer) => (batch.judge)(&answer),
+        Err(error) => Ok(refusal(batch, &error).ok_or(Failure::Work(error))?),
+    };
+    let judgement = match judged {
+        Ok(judgement) => judgement,
+        Err(wrong) => {
+            session.rollback().map_err(Failure::Work)?;
+            return Ok(Err(wrong));
+        }
+    };
+    let is_refusal = batch.refusals.iter().any(|(_, outcome)| *outcome == judgement.outcome);
+    if is_refusal || !step.accepted.contains(&judgement.outcome) {
+        session.rollback().map_err(Failure::Work)?;
+        return Ok(Ok((judgement, None)));
+    }
+    let last = match batch.access {
+        Access::Read => String::new(),
+        Access::Write => entry.enter(&schema, judgement.outcome.word()),
+    };
+    match session.commit(batch.access, &last) {
+        Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),
+        Err(error) => Err(Failure::Commit(error, judgement)),
+    }
+}
+
+/// The server's refusal as an end the kind knows, like a delete that a foreign key forbids.
+fn refusal(batch: &Batch, error: &Error) -> Option<Judgement> {
+    let server = error.server()?;
+    let (_, outcome) = batch.refusals.iter().find(|(state, _)| *state == server.sqlstate)?;
+    let mut problem = Diagnostic::failed(server.message.clone());
+    problem.notes.extend(server.detail.clone());
+    Some(Judgement { outcome: *outcome, detail: server.constraint.clone(), problem: Some(problem) })
 }
 
 fn blank(step: &Step) -> StepReport {
@@ -51,87 +227,6 @@ fn blank(step: &Step) -> StepReport {
         elapsed: Default::default(),
         diagnostics: Vec::new(),
     }
-}
-
-/// One step, as often as the connection makes it necessary. The unit that is tried again is
-/// connect, begin, work and commit; nothing is tried again inside a transaction.
-fn one(
-    step: &Step,
-    batch: &Batch,
-    connection: &mut Connection,
-    retry: Policy,
-    report: &mut StepReport,
-    emit: &mut dyn FnMut(Event),
-) -> Result<(), Stop> {
-    let started = Instant::now();
-    let mut attempts = Attempts::begin(retry);
-    let result = loop {
-        report.attempts = attempts.made();
-        let session = match connection.session(emit) {
-            Ok(session) => session,
-            Err(error) => break Err(unreachable(connection, &error)),
-        };
-        let (error, phase) = match attempt(session, step, batch) {
-            Ok(ended) => {
-                finish(step, ended, report);
-                break Ok(());
-            }
-            Err(failure) => failure,
-        };
-        if error.leaves_session_usable() {
-            let _ = session.rollback();
-        } else {
-            connection.forget();
-        }
-        let is_ambiguous = error.class(phase) == Class::Ambiguous && batch.access == Access::Write;
-        let may_pass = !is_ambiguous && error.class(phase) != Class::Permanent;
-        if let Some(delay) = if may_pass { attempts.next_delay() } else { None } {
-            pause(&step.title.text, &error, attempts.made() - 1, delay, emit);
-            continue;
-        }
-        report.end = End::Error;
-        if is_ambiguous {
-            break Err(Stop { exit: Exit::Unknown, diagnostics: vec![explain::unknown(step, &error)] });
-        }
-        if !error.leaves_session_usable() {
-            break Err(unreachable(connection, &error));
-        }
-        report.diagnostics.push(explain::step(step, batch, &error, connection, emit));
-        break Ok(());
-    };
-    report.elapsed = started.elapsed();
-    result
-}
-
-/// How one try ended: with a judgement and what was kept, or with what is wrong.
-type Ended = Result<(Judgement, Option<Vec<Wrote>>), Vec<Diagnostic>>;
-
-fn attempt(session: &mut Session, step: &Step, batch: &Batch) -> Result<Ended, (Error, Phase)> {
-    let work = |error: Error| (error, Phase::Work);
-    session.begin(batch.access).map_err(work)?;
-    let judged = match session.query(&batch.statement) {
-        Ok(answer) => (batch.judge)(&answer),
-        Err(error) => Ok(refusal(batch, &error).ok_or((error, Phase::Work))?),
-    };
-    let is_accepted = judged.as_ref().is_ok_and(|judgement| step.accepted.contains(&judgement.outcome));
-    let is_refusal = judged
-        .as_ref()
-        .is_ok_and(|judgement| batch.refusals.iter().any(|(_, outcome)| *outcome == judgement.outcome));
-    if !is_accepted || is_refusal {
-        session.rollback().map_err(work)?;
-        return Ok(judged.map(|judgement| (judgement, None)));
-    }
-    let wrote = session.commit(batch.access).map_err(|error| (error, Phase::Commit))?;
-    Ok(judged.map(|judgement| (judgement, Some(wrote))))
-}
-
-/// The server's refusal as an end the kind knows, like a delete that a foreign key forbids.
-fn refusal(batch: &Batch, error: &Error) -> Option<Judgement> {
-    let server = error.server()?;
-    let (_, outcome) = batch.refusals.iter().find(|(state, _)| *state == server.sqlstate)?;
-    let mut problem = Diagnostic::failed(server.message.clone());
-    problem.notes.extend(server.detail.clone());
-    Some(Judgement { outcome: *outcome, detail: server.constraint.clone(), problem: Some(problem) })
 }
 
 fn finish(step: &Step, ended: Ended, report: &mut StepReport) {

@@ -115,6 +115,10 @@ impl Action for Seed {
         self.fixtures(project).map(|fixture| fixture.table.text.as_str()).collect()
     }
 
+    fn sources<'a>(&'a self, project: &'a Project) -> Vec<&'a Source> {
+        self.fixtures.iter().filter_map(|name| Some(&*project.fixture(&name.text)?.source)).collect()
+    }
+
     fn compile(&self, _: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut loads = Vec::new();

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use seedbed::database::clock::Clock;
 use seedbed::database::dsn::Dsn;
 use seedbed::database::error::{Class, Error, Phase};
 use seedbed::database::session::{Limits, Session};
@@ -19,11 +20,13 @@ const LIMITS: Limits = Limits {
     statement: Duration::from_secs(5),
     migration: Duration::from_secs(5),
     lock: Duration::from_secs(1),
+    runner: Duration::from_secs(5),
     grace: Duration::from_millis(500),
 };
 
 fn session(database: &Database, limits: Limits) -> Session {
-    Session::open(&Dsn::parse(&database.url(), &|_| None).unwrap(), "test", limits).unwrap()
+    let dsn = Dsn::parse(&database.url(), &|_| None).unwrap();
+    Session::open(&dsn, "test", None, limits, &Clock::start(Duration::ZERO)).unwrap()
 }
 
 fn statement(sql: &str) -> Statement {
@@ -35,13 +38,13 @@ fn a_commit_that_would_lie_is_an_error() {
     let database = Database::create();
     database.execute("create table t (id int)");
     let mut session = session(&database, LIMITS);
-    session.begin(Access::Write).unwrap();
+    session.begin(Access::Write, "").unwrap();
     session
         .query(&statement("with i as (insert into t values (1) returning 1) select count(*)::text from i"))
         .unwrap();
     // Someone swallows an error inside the transaction: the server has given it up.
     session.query(&statement("select (1 / 0)::text")).unwrap_err();
-    let error = session.commit(Access::Write).unwrap_err();
+    let error = session.commit(Access::Write, "").unwrap_err();
     assert_eq!(error.server().unwrap().sqlstate, "25P02");
     assert_eq!(error.class(Phase::Commit), Class::Permanent);
     session.rollback().unwrap();
@@ -59,11 +62,11 @@ fn a_commit_says_what_its_own_transaction_wrote() {
     );
     let mut session = session(&database, LIMITS);
     let mut wrote = |sql: &str| {
-        session.begin(Access::Write).unwrap();
+        session.begin(Access::Write, "").unwrap();
         session
             .query(&statement(&format!("with w as ({sql} returning 1) select count(*)::text from w")))
             .unwrap();
-        let wrote = session.commit(Access::Write).unwrap();
+        let wrote = session.commit(Access::Write, "").unwrap();
         wrote.into_iter().map(|it| format!("{} {:?}", it.table, it.rows)).collect::<Vec<_>>()
     };
     assert_eq!(wrote("insert into parent values (1), (2)"), ["log [1, 0, 0]", "parent [2, 0, 0]"]);
@@ -84,7 +87,7 @@ fn a_stopped_server_process_is_given_up_in_time() {
         .unwrap();
     kill("-STOP", &pid);
     let started = Instant::now();
-    let result = session.begin(Access::Read);
+    let result = session.begin(Access::Read, "");
     let elapsed = started.elapsed();
     kill("-CONT", &pid);
     assert!(matches!(result, Err(Error::Silent(_))), "{result:?}");
@@ -206,7 +209,7 @@ fn a_wrong_password_is_tried_once() {
 }
 
 #[test]
-fn a_lost_answer_to_a_commit_is_said_to_be_unknown() {
+fn a_lost_answer_to_a_commit_is_settled_by_the_ledger() {
     let database = Database::create();
     database.execute(
         "create table t (id int primary key);
@@ -223,7 +226,7 @@ fn a_lost_answer_to_a_commit_is_said_to_be_unknown() {
     let seen = done.clone();
     let killer = thread::spawn(move || {
         let database = Database { name };
-        let kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'seedbed' and datname = current_database() and query like '%commit%' and state = 'active'";
+        let kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'seedbed %' and datname = current_database() and query like '%commit%' and state = 'active'";
         for _ in 0..500 {
             if *seen.lock().unwrap() || !database.rows(kill).is_empty() {
                 return;
@@ -235,11 +238,11 @@ fn a_lost_answer_to_a_commit_is_said_to_be_unknown() {
     let output = seedbed.run(&["run"]);
     *done.lock().unwrap() = true;
     killer.join().unwrap();
-    assert_eq!(output.status, "6", "{}", output.text);
-    assert!(output.text.contains("nobody knows whether `One` was committed"), "{}", output.text);
-    let again = Seedbed::new(directory.path()).variable("CONNECTION_STRING", &database.url()).run(&["run"]);
-    assert_eq!(again.status, "0", "{}", again.text);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert!(output.text.contains("while it was being committed; asking the database"), "{}", output.text);
+    assert!(output.text.contains("2 tries"), "{}", output.text);
     assert_eq!(database.rows("select * from t"), ["1"]);
+    assert_eq!(database.rows("select outcome from seedbed_ledger"), ["added"]);
 }
 
 #[test]

@@ -168,5 +168,5 @@ fn nothing_of_a_seed_stays_when_one_row_is_refused() {
     let output = Seedbed::new(directory.path()).variable("DATABASE_URL", &database.url()).run(&["seed"]);
     assert_eq!(output.status, "1", "{}", output.text);
     assert!(output.text.contains("b_size_check"), "{}", output.text);
-    assert_eq!(database.inventory(), "  a: 0\n  b: 0\n");
+    assert_eq!(database.inventory(), "  a: 0\n  b: 0\n  seedbed_ledger: 0\n");
 }

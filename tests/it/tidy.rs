@@ -26,7 +26,7 @@ fn sources(directory: &Path) -> Vec<(PathBuf, String)> {
 #[test]
 fn each_of_the_given_packages_is_used_in_one_place() {
     let places = [
-        ("serde_yaml", vec!["project/yaml.rs"]),
+        ("serde_yaml", vec!["project/yaml.rs", "project/yaml/"]),
         ("backoff::", vec!["database/retry.rs"]),
         ("dotenvy", vec!["cli/environment.rs"]),
         ("refinery", vec!["migrate/"]),

@@ -1,0 +1,63 @@
+//! What a new session finds out about its server, in one round trip.
+
+use crate::plan::quote::literal;
+use crate::plan::{Answer, text};
+
+/// The table of refinery's history.
+pub const HISTORY: &str = "refinery_schema_history";
+/// The table of our ledger, which stands beside it.
+pub const LEDGER: &str = "seedbed_ledger";
+
+/// What a session knows of its server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// The server's version, like `150018`.
+    pub version: u32,
+    /// Whether a pooler stands between: then one session is not one server process, and a lock of the
+    /// session protects nothing.
+    pub is_pooled: bool,
+    /// Whether the server takes no writes: a standby, or one that was made read-only.
+    pub is_read_only: bool,
+    /// The schema that history and ledger are in, or would be created in: the first of the search
+    /// path. `None` when no schema of the path exists.
+    pub schema: Option<String>,
+    /// Whether the history is there.
+    pub has_history: bool,
+    /// Whether the ledger is there.
+    pub has_ledger: bool,
+}
+
+/// The setting that a session brings along at its start. A pooler refuses it, or drops it, so a session
+/// that still finds it has a server process of its own. (Process ids would tell too, but the client
+/// library keeps them to itself.)
+pub fn mark(nonce: &str) -> String {
+    format!("-c seedbed.session={nonce}")
+}
+
+/// The question; [`Facts::read`] understands its answer.
+pub fn ask() -> String {
+    let (history, ledger) = (literal(HISTORY), literal(LEDGER));
+    format!(
+        "select current_setting('server_version_num'), coalesce(current_setting('seedbed.session', true), ''),
+  pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
+  coalesce((select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.oid in (to_regclass({history}), to_regclass({ledger})) order by c.relname limit 1), current_schema()),
+  to_regclass({history}) is not null, to_regclass({ledger}) is not null"
+    )
+}
+
+impl Facts {
+    /// Reads the answer, for a session that was marked with this nonce or not at all.
+    pub fn read(answer: &Answer, nonce: Option<&str>) -> Facts {
+        let Some(row) = answer.first() else { return Facts::default() };
+        let is_true = |column| text(row, column) == "t";
+        Facts {
+            version: text(row, 0).parse().unwrap_or_default(),
+            is_pooled: nonce.is_none_or(|nonce| text(row, 1) != nonce),
+            is_read_only: is_true(2),
+            schema: row.get(3).cloned().flatten(),
+            has_history: is_true(4),
+            has_ledger: is_true(5),
+        }
+    }
+}
