@@ -3,7 +3,9 @@
 pub mod catalog;
 pub mod clock;
 pub mod connection;
+pub mod create;
 pub mod dsn;
+pub mod environment;
 pub mod error;
 pub mod facts;
 pub mod ledger;

@@ -6,4 +6,8 @@
 
 pub mod apply;
 pub mod history;
+pub mod lint;
+pub mod repair;
 pub mod state;
+pub mod stepwise;
+pub mod transaction;

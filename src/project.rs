@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod diagnostic;
+pub mod directive;
 pub mod fixture;
 pub mod load;
 pub mod migration;

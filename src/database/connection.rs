@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::clock::Clock;
+use super::create;
 use super::dsn::Dsn;
 use super::error::{Class, Error, Phase};
 use super::lock::{self, Holder};
@@ -27,6 +28,8 @@ pub struct Connection {
     pub host: String,
     /// What to find when the connection is made.
     pub need: Need,
+    /// What to do with a database that is not there, and with what is written to it.
+    pub mode: Mode,
     running: Running,
     session: Option<Session>,
     /// Whether sessions are marked, which a pooler may refuse.
@@ -41,6 +44,15 @@ pub struct Need {
     pub writes: bool,
     /// The lock of the run. A new connection takes it again.
     pub lock: bool,
+}
+
+/// What to do with a database that is not there, and with what is written to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mode {
+    /// A database that is not there is created.
+    pub creates: bool,
+    /// Nothing is kept: everything is one transaction that is rolled back.
+    pub rehearses: bool,
 }
 
 /// The least time that is spent on finding out what became of a commit.
@@ -72,6 +84,7 @@ impl Connection {
             run: nonce(),
             host: whoami::hostname().unwrap_or_else(|_| "unknown".to_owned()),
             need: Need::default(),
+            mode: Mode::default(),
             running: Running::default(),
             session: None,
             is_marked,
@@ -119,10 +132,11 @@ impl Connection {
         let is_new = !std::mem::replace(&mut self.need, Need { writes: true, lock: true }).lock;
         match self.session.take() {
             Some(session) if session.facts.is_read_only => drop(session),
-            Some(mut session) if is_new => {
-                self.take_lock(&mut session, emit)?;
-                self.session = Some(session);
-            }
+            Some(mut session) if is_new => match self.take_lock(&mut session, emit) {
+                Ok(()) => self.session = Some(session),
+                Err(error) if error.class(Phase::Connect) == Class::Permanent => return Err(error),
+                Err(_) => {} // It was cut meanwhile; the next one takes the lock as it is made.
+            },
             other => self.session = other,
         }
         self.session(emit)
@@ -144,6 +158,7 @@ impl Connection {
             clock,
             dsn: self.dsn.clone(),
             need: Need::default(),
+            mode: Mode::default(),
             running: Running::default(),
             session: None,
             was_told: true,
@@ -172,10 +187,12 @@ impl Connection {
                 Ok(answer) => return Ok(answer.len() > 1),
                 Err(error) => error,
             };
-            if error.class(Phase::Work) == Class::Permanent {
-                return Err(error);
+            match error.server().map(|server| server.sqlstate.as_str()) {
+                // What would create the table was not committed, so nothing that needs it was.
+                Some("42P01") => return Ok(false),
+                _ if error.class(Phase::Work) == Class::Permanent => return Err(error),
+                _ => self.forget(),
             }
-            self.forget();
             match attempts.next_delay() {
                 Some(delay) => self.clock.sleep(delay)?,
                 None => return Err(error),
@@ -196,13 +213,14 @@ impl Connection {
             self.clock.check()?;
             // A single try may not outlast the wait either, yet gets a fair chance.
             let left = wait.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
-            let error = match self.try_open(left, emit) {
-                Ok(mut session) => {
-                    if self.need.lock {
-                        self.take_lock(&mut session, emit)?;
-                    }
-                    return Ok(session);
+            let opened = self.try_open(left, emit).and_then(|mut session| {
+                if self.need.lock {
+                    self.take_lock(&mut session, emit)?;
                 }
+                Ok(session)
+            });
+            let error = match opened {
+                Ok(session) => return Ok(session),
                 Err(error) if error.class(Phase::Connect) == Class::Permanent => return Err(error),
                 Err(error) => error,
             };
@@ -230,7 +248,16 @@ impl Connection {
         let session = match open(self.is_marked) {
             Err(Error::Server(server)) if self.is_marked && server.refuses_options() => {
                 self.is_marked = false;
-                open(false)?
+                open(false)
+            }
+            other => other,
+        };
+        let mut session = match session {
+            Err(Error::Server(server)) if self.mode.creates && server.sqlstate == "3D000" => {
+                create::database(&self.dsn, &name, limits, &self.clock)?;
+                emit(Event::Created(&self.dsn.database));
+                let nonce = self.is_marked.then_some(self.run.as_str());
+                Session::open(&self.dsn, &name, nonce, limits, &self.clock)?
             }
             other => other?,
         };
@@ -238,6 +265,13 @@ impl Connection {
             return Err(Error::ReadOnly);
         }
         *self.running.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(session.cancel());
+        if self.mode.rehearses {
+            if self.was_told {
+                let reason = "the connection was lost during a dry run, and with it all that was rehearsed";
+                return Err(Error::Unfit(reason.to_owned()));
+            }
+            session.rehearse()?;
+        }
         if !std::mem::replace(&mut self.was_told, true) {
             emit(Event::Connected {
                 target: self.dsn.name(),

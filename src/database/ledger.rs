@@ -80,6 +80,61 @@ select {}, {}, {} where pg_current_xact_id_if_assigned() is not null;\n",
     }
 }
 
+/// One statement of a migration that runs outside of any transaction. It is entered before it is run
+/// and marked when it is done, so that a run that was cut off can be taken up again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement<'a> {
+    /// The migration, as refinery names it: in place of a run.
+    pub migration: &'a str,
+    /// Its number in the file, counted from 1.
+    pub number: usize,
+    /// Its first words.
+    pub title: &'a str,
+    /// A hash of its text.
+    pub content: String,
+}
+
+impl Statement<'_> {
+    /// Asks what is known of it: one row with outcome and content, or none.
+    pub fn question(&self, schema: &str) -> String {
+        format!(
+            "select outcome, content from {} where run = {} and number = {}",
+            qualified(schema, LEDGER),
+            literal(self.migration),
+            self.number
+        )
+    }
+
+    /// Enters it as begun.
+    pub fn begin(&self, schema: &str, host: &str) -> String {
+        let texts =
+            [host, self.migration, "migration", self.title, BEGUN, &self.content, env!("CARGO_PKG_VERSION")];
+        format!(
+            "insert into {} (run, number, host, scenario, kind, title, outcome, content, version)
+values ({}, {}, {}) on conflict do nothing",
+            qualified(schema, LEDGER),
+            literal(self.migration),
+            self.number,
+            texts.map(literal).join(", ")
+        )
+    }
+
+    /// Marks it as done, or takes it out because it failed.
+    pub fn end(&self, schema: &str, is_done: bool) -> String {
+        let change = match is_done {
+            true => format!(
+                "update {} set outcome = 'done', done_at = clock_timestamp()",
+                qualified(schema, LEDGER)
+            ),
+            false => format!("delete from {}", qualified(schema, LEDGER)),
+        };
+        format!("{change} where run = {} and number = {}", literal(self.migration), self.number)
+    }
+}
+
+/// The outcome of a statement that was begun, and of which nothing more is known.
+pub const BEGUN: &str = "begun";
+
 /// The newest entries, one row each: run, host, scenario, kind, title, outcome, content, version, time.
 pub fn last(schema: &str, most: usize) -> String {
     format!(

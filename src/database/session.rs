@@ -17,6 +17,7 @@ use super::dsn::Dsn;
 use super::error::{Error, ServerError};
 use super::facts::{self, Facts};
 use super::tls::{self, Tls};
+use super::{ledger, lock};
 use crate::plan::{Access, Answer, Statement, Value};
 
 /// Limits of one session.
@@ -61,6 +62,8 @@ pub struct Session {
     pub facts: Facts,
     /// Whether the connection is encrypted without knowing to whom.
     pub is_unverified: bool,
+    /// Whether everything is one transaction that is never committed.
+    is_rehearsal: bool,
     before: Vec<Wrote>,
 }
 
@@ -125,11 +128,48 @@ impl Session {
             clock: clock.clone(),
             facts: Facts::default(),
             is_unverified,
+            is_rehearsal: false,
             before: Vec::new(),
         };
         let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1));
         session.facts = Facts::read(&session.simple(facts::ask(), limit)?, nonce);
         Ok(session)
+    }
+
+    /// From now on everything is one transaction, which is rolled back when the session ends; what are
+    /// transactions otherwise are parts of it.
+    pub fn rehearse(&mut self) -> Result<(), Error> {
+        self.simple("begin isolation level read committed read write".to_owned(), self.limits.statement)?;
+        self.is_rehearsal = true;
+        Ok(())
+    }
+
+    /// What begins a transaction.
+    pub fn opening(&self, access: Access) -> &'static str {
+        match (self.is_rehearsal, access) {
+            (true, _) => "savepoint seedbed_step;\n",
+            (false, Access::Read) => "begin isolation level read committed read only;\n",
+            (false, Access::Write) => "begin isolation level read committed read write;\n",
+        }
+    }
+
+    /// What ends it, and keeps what it did.
+    pub fn closing(&self) -> &'static str {
+        match self.is_rehearsal {
+            // What a commit would check is checked here.
+            true => {
+                "set constraints all immediate; set constraints all deferred; release savepoint seedbed_step"
+            }
+            false => "commit",
+        }
+    }
+
+    /// What ends it, and keeps nothing.
+    pub fn undoing(&self) -> &'static str {
+        match self.is_rehearsal {
+            true => "rollback to savepoint seedbed_step; release savepoint seedbed_step",
+            false => "rollback",
+        }
     }
 
     /// What ends the running statement, from any thread.
@@ -152,22 +192,41 @@ impl Session {
     /// read or written. `first` is what it does before that, like taking a lock, and what comes back
     /// is the answer to it.
     pub fn begin(&mut self, access: Access, first: &str) -> Result<Answer, Error> {
-        let (mode, count) = match access {
-            Access::Read => ("read only", ""),
+        let count = match access {
+            Access::Read => "",
             // What earlier transactions of this session wrote may still be counted: it is taken off.
-            Access::Write => ("read write", WROTE),
+            Access::Write => WROTE,
         };
-        let settings = self.settings(self.limits.statement);
-        let sql = format!("begin isolation level read committed {mode};\n{first}{settings}{count}");
+        let settings = self.settings(self.limits.statement, self.limits.lock);
+        let sql = format!("{}{first}{settings}{count}", self.opening(access));
         let limit = if first.is_empty() { self.limits.statement } else { self.limits.runner };
         let answer = self.simple(sql, self.limits.statement.max(limit))?;
         self.before = wrote(&answer);
         Ok(answer)
     }
 
-    /// The settings every transaction pins, and its limits, of which a statement's own is given.
-    pub fn settings(&self, statement: Duration) -> String {
-        settings(statement, self.limits.lock, self.facts.version)
+    /// The settings every transaction pins, and its limits: the time of one statement, and the time it
+    /// may wait for a lock.
+    pub fn settings(&self, statement: Duration, lock: Duration) -> String {
+        settings(statement, lock, self.facts.version)
+    }
+
+    /// Makes sure that the ledger is there.
+    pub fn with_ledger(&mut self) -> Result<&mut Session, Error> {
+        if !self.facts.has_ledger {
+            let schema = self.schema()?;
+            let lock = lock::in_transaction(&schema, self.limits.runner);
+            let (opening, closing) = (self.opening(Access::Write), self.closing());
+            let sql = format!("{opening}{lock}{}{closing}", ledger::create(&schema));
+            if let Err(error) = self.simple(sql, self.limits.runner) {
+                if error.leaves_session_usable() {
+                    self.rollback()?;
+                }
+                return Err(error);
+            }
+            self.facts.has_ledger = true;
+        }
+        Ok(self)
     }
 
     /// Runs a statement in one round trip. Every column must be of type text.
@@ -197,7 +256,7 @@ impl Session {
     /// COMMIT is then not reached.
     pub fn commit(&mut self, access: Access, last: &str) -> Result<Vec<Wrote>, Error> {
         let count = if access == Access::Write { WROTE } else { "select 1;" };
-        let sql = format!("{last}{count}\ncommit");
+        let sql = format!("{last}{count}\n{}", self.closing());
         let after = wrote(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
         let before = std::mem::take(&mut self.before);
         let own = after.into_iter().filter_map(|mut wrote| {
@@ -213,10 +272,15 @@ impl Session {
         Ok(own.collect())
     }
 
+    /// The rows that are counted as deleted, though an earlier transaction deleted them.
+    pub fn deleted_before(&self) -> u64 {
+        self.before.iter().map(|wrote| wrote.rows[2]).sum()
+    }
+
     /// Rolls back in one round trip.
     pub fn rollback(&mut self) -> Result<(), Error> {
         let limit = self.limits.statement;
-        self.call(limit, Hurry::Soon, simple("rollback".to_owned())).map(drop)
+        self.call(limit, Hurry::Soon, simple(self.undoing().to_owned())).map(drop)
     }
 
     /// Sends SQL text as it is, in one round trip; rows come back as texts. `limit` zero waits for ever.
@@ -342,7 +406,7 @@ const WROTE: &str = "select n.nspname, c.relname, pg_stat_get_xact_tuples_insert
   pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-  and c.relname <> 'seedbed_ledger' and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
+  and c.relname not in ('seedbed_ledger', 'seedbed_environment') and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
     + pg_stat_get_xact_tuples_deleted(c.oid) > 0
 order by 1, 2;";
 

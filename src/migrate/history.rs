@@ -7,15 +7,6 @@ use crate::database::facts::HISTORY;
 use crate::database::session::{Session, sqlstate};
 use crate::plan::quote::qualified;
 
-/// The table, whatever the search path is by then.
-///
-/// # Errors
-///
-/// There is no schema for it.
-pub fn table(session: &Session) -> Result<String, Error> {
-    Ok(qualified(&session.schema()?, HISTORY))
-}
-
 /// Asks whether a version was applied: one row, or none.
 pub fn question(schema: &str, version: i32) -> String {
     format!("select checksum from {} where version = {version}", qualified(schema, HISTORY))
@@ -36,10 +27,8 @@ pub struct Applied {
 
 /// Reads the history in one round trip. No table is an empty history; nothing is written.
 pub fn read(session: &mut Session, limit: Duration) -> Result<Option<Vec<Applied>>, Error> {
-    if session.facts.schema.is_none() {
-        return Ok(None);
-    }
-    let table = table(session)?;
+    let Some(schema) = &session.facts.schema else { return Ok(None) };
+    let table = qualified(schema, HISTORY);
     let sql = format!("select version, name, applied_on, checksum from {table} order by version");
     match session.simple(sql, limit) {
         Ok(rows) => Ok(Some(

@@ -32,6 +32,8 @@ pub enum State {
     Drifted,
     /// Applied, and the file is gone.
     Missing,
+    /// Applied by a newer version of the project: above every file.
+    Ahead,
     /// Not applied, though a higher version is.
     OutOfOrder,
     /// The history's row cannot be read.
@@ -46,6 +48,7 @@ impl State {
             State::Pending => "pending",
             State::Drifted => "drifted",
             State::Missing => "missing",
+            State::Ahead => "ahead",
             State::OutOfOrder => "out of order",
             State::Damaged => "damaged",
         }
@@ -53,7 +56,7 @@ impl State {
 
     /// Whether `up` refuses to go on.
     pub fn is_fault(self) -> bool {
-        !matches!(self, State::Applied | State::Pending)
+        !matches!(self, State::Applied | State::Pending | State::Ahead)
     }
 }
 
@@ -75,9 +78,14 @@ pub fn compare<'f, 'r>(files: &'f [Migration], applied: &'r [Applied]) -> Vec<Ve
             Version { version, file: Some(file), applied: row, state }
         })
         .collect();
+    let newest = files.iter().map(|file| i64::from(file.version)).max();
     let gone = applied.iter().filter(|row| !files.iter().any(|file| i64::from(file.version) == row.version));
     versions.extend(gone.map(|row| {
-        let state = if is_damaged(row) { State::Damaged } else { State::Missing };
+        let state = match newest {
+            _ if is_damaged(row) => State::Damaged,
+            Some(newest) if row.version > newest => State::Ahead,
+            _ => State::Missing,
+        };
         Version { version: row.version, file: None, applied: Some(row), state }
     }));
     versions.sort_by_key(|version| version.version);
@@ -93,8 +101,21 @@ fn state_of(file: &Migration, row: &Applied) -> State {
     if is_damaged(row) {
         return State::Damaged;
     }
-    let same_text = row.checksum == checksum(file).map(|checksum| checksum.to_string());
-    if same_text && row.name.as_deref() == Some(&file.name) { State::Applied } else { State::Drifted }
+    let is_same = row.name.as_deref() == Some(&file.name) && row.checksum.is_some();
+    // Version control may have changed the line ends, which changes nothing that was applied.
+    let is_same = is_same && checksums(file).any(|checksum| row.checksum == Some(checksum.to_string()));
+    if is_same { State::Applied } else { State::Drifted }
+}
+
+/// The checksums of a file as it is, with LF and with CRLF line ends.
+fn checksums(file: &Migration) -> impl Iterator<Item = u64> {
+    let text = &file.source.text;
+    let unix = text.replace("\r\n", "\n");
+    let dos = unix.replace('\n', "\r\n");
+    let stem = file.stem();
+    [text.clone(), unix, dos]
+        .into_iter()
+        .filter_map(move |text| Some(Refinery::unapplied(&stem, &text).ok()?.checksum()))
 }
 
 fn is_damaged(row: &Applied) -> bool {
@@ -120,13 +141,9 @@ fn fault(version: &Version) -> Diagnostic {
                 } else {
                     format!("its text has changed since it was applied on {when}")
                 });
-            let has_crlf = version.file.is_some_and(|file| file.source.text.contains("\r\n"));
-            let diagnostic = if has_crlf {
-                diagnostic.note("the file has CRLF line ends; if it was applied with LF, convert it back")
-            } else {
-                diagnostic
-            };
-            diagnostic.help("restore the file, and write the change as a new migration")
+            diagnostic.help(format!(
+                "restore the file, and write the change as a new migration; or, if the database has the change, accept it: `seedbed repair {number}`"
+            ))
         }
         State::Missing => {
             let name = version.applied.and_then(|row| row.name.as_deref()).unwrap_or("?");
@@ -140,13 +157,31 @@ fn fault(version: &Version) -> Diagnostic {
         ))
         .help("give it a version above the newest applied one, or name it `U…` if its order does not matter"),
         _ => Diagnostic::error(format!("the row of version {number} in `{HISTORY}` is damaged"))
-            .note("a name, a time and a checksum that is a number are expected")
-            .help("repair the row by hand, from a backup or another database with the same migrations"),
+            .note("it should have a name, a time, and a checksum that is a number")
+            .help(match version.file {
+                Some(_) => {
+                    format!("if the file is what was applied, write the row anew: `seedbed repair {number}`")
+                }
+                None => "restore the file, then `seedbed repair`; or mend the row by hand".to_owned(),
+            }),
     };
     match version.file {
         Some(file) => diagnostic.at(&file.source, Span::default()),
         None => diagnostic,
     }
+}
+
+/// Says that the database is ahead of the files, if it is.
+pub fn ahead(versions: &[Version]) -> Option<Diagnostic> {
+    let ahead = versions.iter().filter(|version| version.state == State::Ahead);
+    let numbers: Vec<String> = ahead.map(|version| version.version.to_string()).collect();
+    (!numbers.is_empty()).then(|| {
+        Diagnostic::warning(format!(
+            "the database is ahead of the files: {} applied here",
+            numbers.join(", ")
+        ))
+        .note("a newer version of the project has migrated it; nothing is pending, so this one may go on")
+    })
 }
 
 #[cfg(test)]
@@ -166,6 +201,7 @@ mod tests {
             file("U3__c.sql", "select 3"),
             file("V9__i.sql", "select 9"),
             file("V5__e.sql", "select 5"),
+            file("V7__g.sql", "select\r\n7"),
         ];
         let row = |version, name: &str, checksum: Option<u64>| Applied {
             version,
@@ -173,15 +209,31 @@ mod tests {
             applied_on: Some("2026-01-01T00:00:00Z".to_owned()),
             checksum: checksum.map(|checksum| checksum.to_string()),
         };
-        let rows =
-            [row(1, "a", checksum(&files[0])), row(2, "b", Some(7)), row(6, "f", Some(1)), row(5, "e", None)];
+        let rows = [
+            row(1, "a", checksum(&files[0])),
+            row(2, "b", Some(7)),
+            row(6, "f", Some(1)),
+            row(5, "e", None),
+            row(7, "g", checksum(&file("V7__g.sql", "select\n7"))),
+            row(12, "l", Some(1)),
+        ];
         let states: Vec<String> = compare(&files, &rows)
             .iter()
             .map(|version| format!("{} {}", version.version, version.state.word()))
             .collect();
         assert_eq!(
             states,
-            ["1 applied", "2 drifted", "3 pending", "4 out of order", "5 damaged", "6 missing", "9 pending"]
+            [
+                "1 applied",
+                "2 drifted",
+                "3 pending",
+                "4 out of order",
+                "5 damaged",
+                "6 missing",
+                "7 applied",
+                "9 out of order",
+                "12 ahead"
+            ]
         );
     }
 

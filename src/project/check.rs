@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::Project;
 use super::diagnostic::Diagnostic;
 use super::migration::Migration;
-use super::source::{Place, Span};
-use super::sql::statements::transaction_control;
+use super::source::{Place, Span, word_length};
+use super::sql::statements::{Peculiarity, peculiarity, statements};
 
 /// Notes duplicate versions, fixtures that share a name, and what steps name that is not there.
 pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
@@ -27,7 +27,7 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
             );
         }
     }
-    project.migrations.iter().for_each(|migration| check_transaction(migration, problems));
+    project.migrations.iter().for_each(|migration| check_statements(migration, problems));
     let mut fixtures = HashMap::new();
     for fixture in &project.fixtures {
         if let Some(earlier) = fixtures.insert(&fixture.name, &fixture.source.path) {
@@ -55,18 +55,44 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A migration is one transaction: one that ends it, or cannot be read at all, is refused.
-fn check_transaction(migration: &Migration, problems: &mut Vec<Diagnostic>) {
-    match transaction_control(&migration.source.text) {
-        Ok(control) => problems.extend(control.into_iter().map(|span| {
-            Diagnostic::error("a migration runs in a transaction of its own, which it may not begin or end")
-                .at(&migration.source, span)
-                .help("remove this statement; what must not be one transaction goes into several migrations")
-        })),
-        Err(error) => problems.push(
-            Diagnostic::error(error.to_string())
-                .at(&migration.source, Span::new(error.offset, error.offset + 1))
-                .help(error.kind.help()),
-        ),
+/// A migration is one transaction, or says that it is none; one that cannot be what it is, or cannot
+/// be read at all, is refused.
+fn check_statements(migration: &Migration, problems: &mut Vec<Diagnostic>) {
+    let text = &migration.source.text;
+    let ranges = match statements(text) {
+        Ok(ranges) => ranges,
+        Err(error) => {
+            problems.push(
+                Diagnostic::error(error.to_string())
+                    .at(&migration.source, Span::new(error.offset, error.offset + 1))
+                    .help(error.kind.help()),
+            );
+            return;
+        }
+    };
+    let is_alone = ranges.len() == 1;
+    for range in ranges {
+        let (message, help) = match peculiarity(&text[range.clone()]) {
+            Some(Peculiarity::TransactionControl) => (
+                "a migration may not begin or end transactions",
+                "remove this statement: the file is one transaction already, and `-- seedbed: no-transaction` at its head makes it none",
+            ),
+            Some(Peculiarity::NoTransaction) if !migration.directives.no_transaction => (
+                "this statement cannot run in a transaction",
+                if is_alone {
+                    "write `-- seedbed: no-transaction` at the head of the file"
+                } else {
+                    "move it into a migration of its own, with `-- seedbed: no-transaction` at its head"
+                },
+            ),
+            Some(Peculiarity::CopyFromStdin) => (
+                "`copy … from stdin` waits for data that nobody sends",
+                "write the rows as `insert`, or make a fixture of them",
+            ),
+            _ => continue,
+        };
+        let start = range.start;
+        let span = Span::new(start, start + word_length(&text[start..]));
+        problems.push(Diagnostic::error(message).at(&migration.source, span).help(help));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::diagnostic::Diagnostic;
+use super::directive::Directives;
 use super::source::{Source, Span};
 
 /// One SQL file of `migrations/`.
@@ -14,6 +15,8 @@ pub struct Migration {
     pub name: String,
     /// refinery's `U`: may be applied though a higher version already is.
     pub unversioned: bool,
+    /// What it says of how it is to be applied.
+    pub directives: Directives,
     /// The file; its text goes to the server verbatim.
     pub source: Arc<Source>,
 }
@@ -77,7 +80,8 @@ impl Migration {
             .at(&source, Span::default())
             .help("save it as UTF-8 without a byte order mark"));
         }
-        Ok(Migration { version, name, unversioned, source })
+        let directives = Directives::parse(&source)?;
+        Ok(Migration { version, name, unversioned, directives, source })
     }
 
     /// `V1 create_roster`, as reports show it.

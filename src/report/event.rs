@@ -18,6 +18,8 @@ pub enum Event<'a> {
         /// A pooler stands between.
         is_pooled: bool,
     },
+    /// The database was not there, and was created.
+    Created(&'a str),
     /// Another runner is at work; the lock is asked for again.
     LockHeld {
         /// Who it is, as far as the server shows it.

@@ -42,6 +42,7 @@ pub fn line(event: &Event, title_width: usize) -> String {
             }
             text
         }
+        Event::Created(name) => format!("{FAINT}created{FAINT:#}   database {}\n", printable(name)),
         Event::Warned(diagnostic) => diagnostic.render(true),
         Event::MigrationsBegun { pending: 0, applied } => {
             format!("{HEAD}migrations{HEAD:#}  {FAINT}{} applied before, nothing pending{FAINT:#}\n", applied)

@@ -63,12 +63,11 @@ impl<'a> Run<'a> {
             is_other_s: applied == Applied::Before,
         };
         loop {
-            let limits = self.connection.limits;
             let session = match self.connection.writing(self.emit) {
                 Ok(session) => session,
                 Err(error) => return Err(self.stop(&error)),
             };
-            let (error, phase) = match apply(session, migration, limits) {
+            let (error, phase) = match apply(session, migration) {
                 Ok(applied) => return Ok(migrated(&attempts, applied)),
                 Err(Failure::Refused(diagnostic)) => {
                     return Err(Stop { exit: Exit::Migration, diagnostics: vec![*diagnostic] });

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Run, Stop, Story, explain};
 use crate::database::error::{Class, Error, Phase};
-use crate::database::ledger::{self, Entry};
+use crate::database::ledger::Entry;
 use crate::database::lock;
 use crate::database::retry::Attempts;
 use crate::database::session::{Session, Wrote};
@@ -70,9 +70,12 @@ impl Run<'_> {
         loop {
             report.attempts = attempts.made();
             let name = self.connection.application_name(&format!("step {}", entry.number));
+            if batch.access == Access::Write {
+                self.ledger().inspect_err(|_| report.end = End::Error)?;
+            }
             let session = match batch.access {
                 Access::Read => self.connection.session(self.emit),
-                Access::Write => self.connection.writing(self.emit).and_then(with_ledger),
+                Access::Write => self.connection.writing(self.emit),
             };
             let session = match session {
                 Ok(session) => session,
@@ -121,6 +124,13 @@ impl Run<'_> {
         }
     }
 
+    /// Makes sure that the ledger is there, before the first step that writes. Should it be cut, it is
+    /// done again: creating it twice is creating it once.
+    fn ledger(&mut self) -> Result<(), Stop> {
+        self.connection.writing(self.emit).map(drop).map_err(|error| self.stop(&error))?;
+        self.reading("the ledger", |session| session.with_ledger().map(drop))
+    }
+
     /// What became of a commit without an answer, as the ledger has it.
     fn was_committed(
         &mut self,
@@ -136,23 +146,6 @@ impl Run<'_> {
             Stop { exit: Exit::Unknown, diagnostics: vec![explain::unknown(step, error, &silence)] }
         })
     }
-}
-
-/// Makes sure that the ledger is there, before the first step that writes.
-fn with_ledger(session: &mut Session) -> Result<&mut Session, Error> {
-    if !session.facts.has_ledger {
-        let schema = session.schema()?;
-        let lock = lock::in_transaction(&schema, session.limits.runner);
-        let sql = format!("begin;\n{lock}{}commit", ledger::create(&schema));
-        if let Err(error) = session.simple(sql, session.limits.runner) {
-            if error.leaves_session_usable() {
-                session.rollback()?;
-            }
-            return Err(error);
-        }
-        session.facts.has_ledger = true;
-    }
-    Ok(session)
 }
 
 /// A try that did not come to an end.

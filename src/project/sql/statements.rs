@@ -1,8 +1,7 @@
 //! Where one statement ends and the next begins.
 
 use super::SqlError;
-use super::lexer::{Kind, Token, tokens};
-use crate::project::source::Span;
+use super::lexer::{Kind, tokens};
 
 /// The statements of a text, without their semicolons and without the space and comments around
 /// them; empty ones are left out.
@@ -40,29 +39,48 @@ pub fn statements(sql: &str) -> Result<Vec<std::ops::Range<usize>>, SqlError> {
     Ok(found)
 }
 
-/// The statements of a text that begin, end or divide a transaction.
-pub fn transaction_control(sql: &str) -> Result<Vec<Span>, SqlError> {
-    let mut control = Vec::new();
-    for statement in statements(sql)? {
-        let text = &sql[statement.clone()];
-        let words: Vec<Token> =
-            tokens(text)?.into_iter().filter(|token| token.kind == Kind::Word).take(2).collect();
-        let word =
-            |at: usize| words.get(at).map(|token: &Token| text[token.start..token.end].to_ascii_lowercase());
-        let (first, second) = (word(0).unwrap_or_default(), word(1).unwrap_or_default());
-        let is_control = match first.as_str() {
-            "begin" | "commit" | "end" | "rollback" | "abort" => true,
-            "start" | "prepare" => second == "transaction",
-            _ => false,
-        };
+/// The words a statement begins with, in lower case, comments and quoted names left out; at most
+/// `most` of them.
+pub fn first_words(statement: &str, most: usize) -> Vec<String> {
+    let words = tokens(statement).unwrap_or_default().into_iter().filter(|token| token.kind == Kind::Word);
+    words.take(most).map(|token| statement[token.start..token.end].to_ascii_lowercase()).collect()
+}
+
+/// What keeps a statement from being a part of a migration like any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peculiarity {
+    /// It begins, ends or divides a transaction.
+    TransactionControl,
+    /// The server does not run it in a transaction.
+    NoTransaction,
+    /// It wants data from a client that sends none.
+    CopyFromStdin,
+}
+
+/// What is peculiar about a statement, if anything is.
+pub fn peculiarity(statement: &str) -> Option<Peculiarity> {
+    let words = first_words(statement, usize::MAX);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let has = |word: &str| words.contains(&word);
+    match words.as_slice() {
         // A savepoint and the rollback to it stay inside the transaction.
-        let is_partial =
-            first == "rollback" && text.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case("to"));
-        if is_control && !is_partial {
-            control.push(Span::new(statement.start, statement.start + first.len()));
+        ["rollback", ..] if has("to") => None,
+        ["begin" | "commit" | "end" | "rollback" | "abort", ..]
+        | ["start" | "prepare", "transaction", ..] => Some(Peculiarity::TransactionControl),
+        ["copy", .., "from", "stdin"] => Some(Peculiarity::CopyFromStdin),
+        ["copy", ..] if words.windows(2).any(|pair| pair == ["from", "stdin"]) => {
+            Some(Peculiarity::CopyFromStdin)
         }
+        ["create", "index", "concurrently", ..]
+        | ["create", "unique", "index", "concurrently", ..]
+        | ["drop", "index", "concurrently", ..]
+        | ["vacuum", ..]
+        | ["create" | "drop", "database" | "tablespace", ..]
+        | ["alter", "system", ..] => Some(Peculiarity::NoTransaction),
+        ["reindex", ..] if has("concurrently") => Some(Peculiarity::NoTransaction),
+        ["alter", "table", ..] if has("detach") && has("concurrently") => Some(Peculiarity::NoTransaction),
+        _ => None,
     }
-    Ok(control)
 }
 
 #[cfg(test)]
@@ -94,18 +112,40 @@ mod tests {
     }
 
     #[test]
-    fn transaction_control_is_found_outside_of_bodies() {
-        let found = |sql: &str| -> Vec<String> {
-            transaction_control(sql).unwrap().into_iter().map(|span| sql[span.range()].to_owned()).collect()
+    fn peculiar_statements_are_found_outside_of_bodies() {
+        let check = |sql: &str, expected: &[(&str, Peculiarity)]| {
+            let found = statements(sql).unwrap();
+            let found: Vec<_> = found
+                .into_iter()
+                .filter_map(|range| Some((&sql[range.clone()], peculiarity(&sql[range])?)))
+                .collect();
+            assert_eq!(found, expected, "{sql}");
         };
-        assert_eq!(found("BEGIN; select 1; commit work;"), ["BEGIN", "commit"]);
-        assert_eq!(found("start transaction; prepare transaction 'x'; END"), ["start", "prepare", "END"]);
-        assert_eq!(
-            found(
-                "do $$ begin commit; end $$; savepoint a; rollback to a; rollback to savepoint a; prepare p as select 1"
-            ),
-            [""; 0]
+        use Peculiarity::{CopyFromStdin, NoTransaction, TransactionControl};
+        check(
+            "BEGIN; select 1; commit work;",
+            &[("BEGIN", TransactionControl), ("commit work", TransactionControl)],
         );
-        assert_eq!(found("create table \"commit\" (id int); rollback"), ["rollback"]);
+        check(
+            "start transaction; prepare transaction 'x'; END",
+            &[
+                ("start transaction", TransactionControl),
+                ("prepare transaction 'x'", TransactionControl),
+                ("END", TransactionControl),
+            ],
+        );
+        check(
+            "do $$ begin commit; end $$; savepoint a; rollback to a; rollback to savepoint a; prepare p as select 1",
+            &[],
+        );
+        check("create table \"commit\" (id int); rollback", &[("rollback", TransactionControl)]);
+        check(
+            "create unique index concurrently i on t (a); create index i on t (a); vacuum t; alter type e add value 'x'",
+            &[("create unique index concurrently i on t (a)", NoTransaction), ("vacuum t", NoTransaction)],
+        );
+        check(
+            "copy t from stdin; copy t (a) from stdin with csv; copy (select 1) to stdout; copy t from 'file'",
+            &[("copy t from stdin", CopyFromStdin), ("copy t (a) from stdin with csv", CopyFromStdin)],
+        );
     }
 }

@@ -1,0 +1,58 @@
+//! What a database is: a name like `production`, and whether it is protected. Recorded in the database
+//! itself, so that a connection string that leads to the wrong one is noticed there.
+
+use super::error::Error;
+use super::lock;
+use super::session::{Session, sqlstate};
+use crate::plan::quote::{literal, qualified};
+use crate::plan::{Access, text};
+
+const TABLE: &str = "seedbed_environment";
+
+/// What a database is said to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: String,
+    /// Whether steps that delete are refused.
+    pub is_protected: bool,
+}
+
+/// Reads what is recorded, if anything is.
+pub fn read(session: &mut Session) -> Result<Option<Environment>, Error> {
+    let Some(schema) = session.facts.schema.clone() else { return Ok(None) };
+    let sql = format!("select name, is_protected from {}", qualified(&schema, TABLE));
+    match session.simple(sql, session.limits.statement) {
+        Ok(rows) => Ok(rows
+            .first()
+            .map(|row| Environment { name: text(row, 0).to_owned(), is_protected: text(row, 1) == "t" })),
+        Err(error) if sqlstate(&error) == Some("42P01") => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Records it, in place of what was recorded before.
+pub fn record(session: &mut Session, environment: &Environment) -> Result<(), Error> {
+    let schema = session.schema()?;
+    let table = qualified(&schema, TABLE);
+    let sql = format!(
+        "{opening}{lock}create table if not exists {table} (
+  name text not null,
+  is_protected boolean not null,
+  recorded_at timestamptz not null default clock_timestamp()
+);
+delete from {table};
+insert into {table} (name, is_protected) values ({name}, {is_protected});
+{closing}",
+        opening = session.opening(Access::Write),
+        lock = lock::in_transaction(&schema, session.limits.runner),
+        name = literal(&environment.name),
+        is_protected = environment.is_protected,
+        closing = session.closing(),
+    );
+    session.simple_commit(sql, session.limits.statement).map(drop).inspect_err(|error| {
+        if error.leaves_session_usable() {
+            let _ = session.rollback();
+        }
+    })
+}

@@ -1,0 +1,223 @@
+//! A migration that cannot be one transaction: its statements are run one at a time, and the ledger keeps
+//! how far it came.
+//!
+//! Each statement is entered before it runs and marked when it is done. A run that is cut off leaves at
+//! most one that was begun: whether that was done is found out, for an index from the catalog, for
+//! others from the server's refusal to do it twice.
+
+use std::ops::Range;
+
+use refinery::Target;
+
+use super::apply::{Applied, Failure, located, record};
+use crate::database::error::{Error, Phase, ServerError};
+use crate::database::ledger::{BEGUN, Statement};
+use crate::database::session::{Limits, Session, sqlstate};
+use crate::plan::quote::literal;
+use crate::plan::text;
+use crate::project::diagnostic::Diagnostic;
+use crate::project::migration::Migration;
+use crate::project::source::{Source, Span, digest, word_length};
+use crate::project::sql::statements::{first_words, statements};
+
+/// SQLSTATEs of a statement that was done before: the table, object, database or index exists, or is
+/// gone.
+const DONE_BEFORE: &[&str] = &["42P07", "42710", "42P04", "42P06", "42704", "42P01", "3D000"];
+
+/// Runs what is left of the migration, then records it.
+pub fn apply(session: &mut Session, migration: &Migration, limits: Limits) -> Result<Applied, Failure> {
+    let database = |error: Error| Failure::Database(error, Phase::Work);
+    if session.facts.is_pooled {
+        return Err(refused(
+            migration,
+            Span::default(),
+            "a migration without a transaction needs a direct connection",
+        )
+        .map(|problem| problem.help("connect past the pooler: what a session sets would not stay with it")));
+    }
+    let ranges = statements(&migration.source.text).unwrap_or_default();
+    session.with_ledger().map_err(database)?;
+    let schema = session.schema().map_err(database)?;
+    set_limits(session, limits).map_err(database)?;
+    for (at, range) in ranges.into_iter().enumerate() {
+        one(session, migration, at + 1, range, limits, &schema)?;
+    }
+    session.simple("reset role; reset all".to_owned(), limits.statement).map_err(database)?;
+    record(session, migration, limits, Target::Fake)
+}
+
+fn set_limits(session: &mut Session, limits: Limits) -> Result<(), Error> {
+    let sql = format!(
+        "set statement_timeout = {}; set lock_timeout = {}",
+        limits.migration.as_millis(),
+        limits.lock.as_millis()
+    );
+    session.simple(sql, limits.statement).map(drop)
+}
+
+fn one(
+    session: &mut Session,
+    migration: &Migration,
+    number: usize,
+    range: Range<usize>,
+    limits: Limits,
+    schema: &str,
+) -> Result<(), Failure> {
+    let database = |error: Error| Failure::Database(error, Phase::Work);
+    let sql = &migration.source.text[range.clone()];
+    let stem = migration.stem();
+    let words = first_words(sql, 6).join(" ");
+    let content = digest([&Source { path: String::new(), text: sql.to_owned() }]);
+    let entry = Statement { migration: &stem, number, title: &words, content };
+    let known = session.simple(entry.question(schema), limits.statement).map_err(database)?;
+    let was_begun = match known.first() {
+        Some(row) if text(row, 1) != entry.content => {
+            let problem = "this statement has changed since an earlier run has run it";
+            let help = "restore it, and write the change as a new migration";
+            return Err(refused(migration, span(migration, &range), problem).map(|it| it.help(help)));
+        }
+        Some(row) if text(row, 0) != BEGUN => return Ok(()),
+        known => known.is_some(),
+    };
+    let index = index_name(sql);
+    if was_begun && let Some(index) = &index {
+        match index_state(session, index, limits).map_err(database)? {
+            IndexState::Valid => return mark(session, &entry, schema, true, limits).map_err(database),
+            IndexState::Invalid => drop_index(session, index, limits).map_err(database)?,
+            IndexState::Absent => {}
+        }
+    }
+    let begin = entry.begin(schema, "");
+    session.simple(begin, limits.statement).map_err(database)?;
+    match session.simple(sql.to_owned(), limits.migration) {
+        Ok(_) => mark(session, &entry, schema, true, limits).map_err(database),
+        Err(error) if was_begun && sqlstate(&error).is_some_and(|state| DONE_BEFORE.contains(&state)) => {
+            mark(session, &entry, schema, true, limits).map_err(database)
+        }
+        Err(error) => {
+            let Some(server) = error.server().filter(|_| error.leaves_session_usable()).cloned() else {
+                return Err(database(error));
+            };
+            // What a failed build leaves would be kept up to date with every write, for nobody.
+            if let Some(index) = &index
+                && index_state(session, index, limits).map_err(database)? == IndexState::Invalid
+            {
+                drop_index(session, index, limits).map_err(database)?;
+            }
+            mark(session, &entry, schema, false, limits).map_err(database)?;
+            Err(failed(&server, migration, range, number, error))
+        }
+    }
+}
+
+fn mark(
+    session: &mut Session,
+    entry: &Statement,
+    schema: &str,
+    is_done: bool,
+    limits: Limits,
+) -> Result<(), Error> {
+    session.simple(entry.end(schema, is_done), limits.statement).map(drop)
+}
+
+/// A lock that was not to be had and a deadlock are tried again; everything else is the migration's fault.
+fn failed(
+    server: &ServerError,
+    migration: &Migration,
+    range: Range<usize>,
+    number: usize,
+    error: Error,
+) -> Failure {
+    if matches!(server.sqlstate.as_str(), "55P03" | "40P01") {
+        return Failure::Database(error, Phase::Work);
+    }
+    let start = server.position.map_or(range.start, |position| {
+        range.start
+            + crate::project::source::character_offset(&migration.source.text[range.clone()], position)
+    });
+    let before = match number - 1 {
+        0 => "nothing of it was done".to_owned(),
+        1 => "the statement before this one is done".to_owned(),
+        done => format!("the {done} statements before this one are done"),
+    };
+    Failure::Refused(Box::new(located(server, migration, Some(start)).note(format!(
+        "migration {} runs without a transaction: {before}, and the next run goes on from here",
+        migration.title()
+    ))))
+}
+
+fn span(migration: &Migration, range: &Range<usize>) -> Span {
+    Span::new(range.start, range.start + word_length(&migration.source.text[range.clone()]))
+}
+
+fn refused(migration: &Migration, span: Span, message: &str) -> Failure {
+    Failure::Refused(Box::new(Diagnostic::error(message).at(&migration.source, span)))
+}
+
+impl Failure {
+    fn map(self, change: impl FnOnce(Diagnostic) -> Diagnostic) -> Failure {
+        match self {
+            Failure::Refused(problem) => Failure::Refused(Box::new(change(*problem))),
+            other => other,
+        }
+    }
+}
+
+/// What the catalog has of an index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IndexState {
+    Valid,
+    Invalid,
+    Absent,
+}
+
+/// The name of the index that a `create index concurrently` makes, as it is written.
+fn index_name(sql: &str) -> Option<String> {
+    use crate::project::sql::lexer::{Kind, tokens};
+    let tokens = tokens(sql).ok()?;
+    let mut names = tokens
+        .iter()
+        .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
+        .map(|token| &sql[token.start..token.end]);
+    let mut next = |word: &str| names.next().is_some_and(|it| it.eq_ignore_ascii_case(word));
+    let is_index = next("create") && (next("index") || next("index")) && next("concurrently");
+    let mut rest =
+        names.skip_while(|word| ["if", "not", "exists"].iter().any(|it| word.eq_ignore_ascii_case(it)));
+    let name = rest.next().filter(|name| is_index && !name.eq_ignore_ascii_case("on"))?;
+    Some(name.to_owned())
+}
+
+fn index_state(session: &mut Session, index: &str, limits: Limits) -> Result<IndexState, Error> {
+    let sql = format!(
+        "select i.indisvalid from pg_catalog.pg_index i where i.indexrelid = to_regclass({})",
+        literal(index)
+    );
+    let answer = session.simple(sql, limits.statement)?;
+    Ok(match answer.first().map(|row| text(row, 0)) {
+        Some("t") => IndexState::Valid,
+        Some(_) => IndexState::Invalid,
+        None => IndexState::Absent,
+    })
+}
+
+/// `index` is as the author wrote it, quotes included.
+fn drop_index(session: &mut Session, index: &str, limits: Limits) -> Result<(), Error> {
+    session.simple(format!("drop index concurrently {index}"), limits.migration).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_is_built_concurrently_is_known_by_its_name() {
+        let check = |sql: &str, expected: Option<&str>| {
+            assert_eq!(index_name(sql).as_deref(), expected, "{sql}");
+        };
+        check("create index concurrently i on t (a)", Some("i"));
+        check("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I x\" ON t (a)", Some("\"I x\""));
+        check("create /* why */ index concurrently on t (a)", None);
+        check("create index i on t (a)", None);
+        check("vacuum t", None);
+    }
+}
