@@ -14,7 +14,7 @@ use crate::project::load;
 use crate::project::migration::Migration;
 use crate::project::source::Source;
 use crate::report::exit::Exit;
-use crate::run::{Run, Work};
+use crate::run::Run;
 
 /// What can be begun.
 #[derive(Debug, Subcommand)]
@@ -114,10 +114,10 @@ fn scenario(name: &str) -> Result<(PathBuf, String), Refusal> {
 
 fn fixture(options: &Options, name: &str) -> Result<String, Refusal> {
     let project = Default::default();
-    let work = Work { project: &project, migrate: false, stories: Vec::new(), retry: options.retry() };
+    let work = options.work(&project);
     let mut target = Target::choose(options)?;
     let quiet = Options { quiet: true, ..options.clone() };
-    let mut terminal = terminal::Terminal::new(&quiet);
+    let mut terminal = terminal::Terminal::new(&quiet, &target.connection.run);
     let read = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
         .reading("the catalog", |session| catalog::read(session, &[name]));
     let catalog = read.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;

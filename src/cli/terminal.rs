@@ -11,10 +11,10 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Refusal;
-use super::options::Options;
+use super::options::{Log, Options};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::report::event::Event;
-use crate::report::{Report, json, text};
+use crate::report::{Report, json, log, text};
 
 /// How long something may take before a spinner says what it is.
 const SPINNER_AFTER: Duration = Duration::from_millis(400);
@@ -24,19 +24,28 @@ pub struct Terminal<'a> {
     options: &'a Options,
     title_width: usize,
     spinner: Option<Spinner>,
+    /// Tells the run from all others.
+    run: String,
 }
 
 impl<'a> Terminal<'a> {
     /// A terminal for a run that is about to begin.
-    pub fn new(options: &'a Options) -> Terminal<'a> {
+    pub fn new(options: &'a Options, run: &str) -> Terminal<'a> {
         let is_watched = std::io::stderr().is_terminal() && !options.quiet && !options.verbose;
-        Terminal { options, title_width: 0, spinner: is_watched.then(Spinner::start) }
+        let is_watched = is_watched && options.log == Log::Text;
+        let spinner = is_watched.then(Spinner::start);
+        Terminal { options, title_width: 0, spinner, run: run.to_owned() }
     }
 
     /// Shows an event.
     pub fn show(&mut self, event: &Event) {
         if let Event::ScenarioBegun { title_width, .. } = event {
             self.title_width = *title_width;
+        }
+        if self.options.log == Log::Json {
+            let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
+            let _ = writeln!(std::io::stderr(), "{}", log::line(event, &time, &self.run));
+            return self.report(event);
         }
         let progress = text::progress(event);
         if let Some(spinner) = &self.spinner {
@@ -53,13 +62,17 @@ impl<'a> Terminal<'a> {
         if let Some(progress) = progress.filter(|_| is_worth_a_line && self.spinner.is_none()) {
             let _ = writeln!(anstream::stderr(), "{}{progress}{:#}", text::FAINT, text::FAINT);
         }
-        if !self.options.quiet && !self.options.json {
-            let _ = write!(anstream::stdout(), "{}", text::line(event, self.title_width));
-        }
+        self.report(event);
         if let Event::StepEnded(step) = event
             && !self.options.json
         {
             print_diagnostics(&step.diagnostics);
+        }
+    }
+
+    fn report(&self, event: &Event) {
+        if !self.options.quiet && !self.options.json {
+            let _ = write!(anstream::stdout(), "{}", text::line(event, self.title_width));
         }
     }
 
@@ -70,7 +83,7 @@ impl<'a> Terminal<'a> {
             print_json(&json::document(report));
             return;
         }
-        if let Some((_, diagnostics)) = &report.stopped {
+        if let Some((_, diagnostics)) = report.stopped.as_ref().filter(|_| self.options.log == Log::Text) {
             print_diagnostics(diagnostics);
         }
         let _ = write!(anstream::stdout(), "{}", text::summary(report));

@@ -96,8 +96,8 @@ fn work(
         print_diagnostics(warnings);
     }
     let mut target = Target::choose(options)?;
-    let work = Work { project, migrate, stories, retry: options.retry() };
-    let mut terminal = Terminal::new(options);
+    let work = Work { migrate, stories, ..options.work(project) };
+    let mut terminal = Terminal::new(options, &target.connection.run);
     let report = run(&work, &mut target.connection, &mut |event| terminal.show(&event));
     // The server goes first, so that nothing is left when the last line is read.
     drop(target);
@@ -106,7 +106,7 @@ fn work(
 }
 
 /// The scenarios of these names: a file's name with or without directory and extension, or a title.
-fn select<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Scenario>, Refusal> {
+pub fn select<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Scenario>, Refusal> {
     if names.is_empty() {
         return Ok(project.scenarios.iter().collect());
     }

@@ -116,6 +116,11 @@ impl Connection {
         Ok(self.session.insert(session))
     }
 
+    /// What the server has said on its own, if there is a session.
+    pub fn notices(&mut self) -> Vec<(String, String)> {
+        self.session.as_mut().map(Session::notices).unwrap_or_default()
+    }
+
     /// Gives the session up: the next use makes a new one.
     pub fn forget(&mut self) {
         self.session = None;

@@ -5,6 +5,8 @@ use crate::plan::{Answer, text};
 
 /// The table of refinery's history.
 pub const HISTORY: &str = "refinery_schema_history";
+/// The table that says what the database is.
+pub const ENVIRONMENT: &str = "seedbed_environment";
 /// The table of our ledger, which stands beside it.
 pub const LEDGER: &str = "seedbed_ledger";
 
@@ -25,6 +27,8 @@ pub struct Facts {
     pub has_history: bool,
     /// Whether the ledger is there.
     pub has_ledger: bool,
+    /// Whether it is recorded what the database is.
+    pub has_environment: bool,
 }
 
 /// The setting that a session brings along at its start. A pooler refuses it, or drops it, so a session
@@ -36,13 +40,13 @@ pub fn mark(nonce: &str) -> String {
 
 /// The question; [`Facts::read`] understands its answer.
 pub fn ask() -> String {
-    let (history, ledger) = (literal(HISTORY), literal(LEDGER));
+    let (history, ledger, environment) = (literal(HISTORY), literal(LEDGER), literal(ENVIRONMENT));
     format!(
         "select current_setting('server_version_num'), coalesce(current_setting('seedbed.session', true), ''),
   pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
   coalesce((select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where c.oid in (to_regclass({history}), to_regclass({ledger})) order by c.relname limit 1), current_schema()),
-  to_regclass({history}) is not null, to_regclass({ledger}) is not null"
+  to_regclass({history}) is not null, to_regclass({ledger}) is not null, to_regclass({environment}) is not null"
     )
 }
 
@@ -58,6 +62,7 @@ impl Facts {
             schema: row.get(3).cloned().flatten(),
             has_history: is_true(4),
             has_ledger: is_true(5),
+            has_environment: is_true(6),
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct Session {
     cancel: Cancel,
     /// The limits it keeps.
     pub limits: Limits,
+    /// The machine that runs it, as the ledger names it.
+    pub host: String,
     clock: Clock,
     /// What it found out about the server.
     pub facts: Facts,
@@ -65,6 +67,7 @@ pub struct Session {
     /// Whether everything is one transaction that is never committed.
     is_rehearsal: bool,
     before: Vec<Wrote>,
+    notices: mpsc::Receiver<(String, String)>,
 }
 
 /// Ends the statement a session is running, from any thread.
@@ -99,6 +102,10 @@ impl Session {
             let own = dsn.options.as_ref().map(|options| format!("{options} ")).unwrap_or_default();
             config.options(&format!("{own}{}", facts::mark(nonce)));
         }
+        let (notice, notices) = mpsc::channel();
+        config.notice_callback(move |said| {
+            let _ = notice.send((said.severity().to_owned(), said.message().to_owned()));
+        });
         let is_unverified = tls.is_unverified;
         let (opened, opening) = mpsc::channel();
         let (jobs, inbox) = mpsc::channel::<Job>();
@@ -125,11 +132,13 @@ impl Session {
             closed,
             cancel,
             limits,
+            host: whoami::hostname().unwrap_or_default(),
             clock: clock.clone(),
             facts: Facts::default(),
             is_unverified,
             is_rehearsal: false,
             before: Vec::new(),
+            notices,
         };
         let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1));
         session.facts = Facts::read(&session.simple(facts::ask(), limit)?, nonce);
@@ -142,6 +151,11 @@ impl Session {
         self.simple("begin isolation level read committed read write".to_owned(), self.limits.statement)?;
         self.is_rehearsal = true;
         Ok(())
+    }
+
+    /// What the server has said on its own since the last time: severities and messages.
+    pub fn notices(&mut self) -> Vec<(String, String)> {
+        self.notices.try_iter().collect()
     }
 
     /// What begins a transaction.
@@ -272,9 +286,21 @@ impl Session {
         Ok(own.collect())
     }
 
-    /// The rows that are counted as deleted, though an earlier transaction deleted them.
-    pub fn deleted_before(&self) -> u64 {
-        self.before.iter().map(|wrote| wrote.rows[2]).sum()
+    /// Raises an error when the transaction has deleted more rows than this, cascades included.
+    pub fn deleted_at_most(&self, most: u64) -> String {
+        // What an earlier transaction of the session deleted may still be counted.
+        let before: u64 = self.before.iter().map(|wrote| wrote.rows[2]).sum();
+        format!(
+            "do $$ declare n bigint; begin
+  select coalesce(sum(pg_stat_get_xact_tuples_deleted(c.oid)), 0) - {before} into n
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema');
+  if n > {most} then
+    raise exception 'the step deletes % rows, and at most {most} may go', n
+      using errcode = '{DELETES_TOO_MUCH}', hint = 'say more exactly which rows are meant, or raise the limit with --max-delete';
+  end if;
+end $$;\n"
+        )
     }
 
     /// Rolls back in one round trip.
@@ -400,6 +426,9 @@ impl Drop for Session {
         }
     }
 }
+
+/// The SQLSTATE of [`Session::deleted_at_most`]; a class of our own.
+const DELETES_TOO_MUCH: &str = "SBD01";
 
 /// The rows written so far, by table, as the server's own counters have them.
 const WROTE: &str = "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),

@@ -87,7 +87,7 @@ fn one(
             IndexState::Absent => {}
         }
     }
-    let begin = entry.begin(schema, "");
+    let begin = entry.begin(schema, &session.host);
     session.simple(begin, limits.statement).map_err(database)?;
     match session.simple(sql.to_owned(), limits.migration) {
         Ok(_) => mark(session, &entry, schema, true, limits).map_err(database),

@@ -16,6 +16,7 @@ pub fn document(report: &Report) -> Value {
         "run": report.run,
         "exit": exit.code(),
         "held": exit.code() == 0,
+        "dry_run": report.is_rehearsal,
         "elapsed_ms": milliseconds(report.elapsed),
         "migrations": {
             "applied_before": report.applied_before,
@@ -31,7 +32,7 @@ pub fn document(report: &Report) -> Value {
             "file": scenario.file,
             "steps": scenario.steps.iter().map(step).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
-        "problems": report.stopped.iter().flat_map(|(_, problems)| problems).map(|it| it.json()).collect::<Vec<_>>(),
+        "problems": report.problems().map(|it| it.json()).collect::<Vec<_>>(),
     })
 }
 
