@@ -2,8 +2,10 @@
 
 mod cases;
 mod connection;
+mod pooler;
 mod proxy;
 mod readme;
+mod refinery_cli;
 mod roster;
 mod round_trips;
 mod seeding;
