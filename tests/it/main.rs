@@ -2,6 +2,7 @@
 
 mod cases;
 mod connection;
+mod faults;
 mod proxy;
 mod readme;
 mod roster;
