@@ -119,10 +119,11 @@ impl Connection {
         let is_new = !std::mem::replace(&mut self.need, Need { writes: true, lock: true }).lock;
         match self.session.take() {
             Some(session) if session.facts.is_read_only => drop(session),
-            Some(mut session) if is_new => {
-                self.take_lock(&mut session, emit)?;
-                self.session = Some(session);
-            }
+            Some(mut session) if is_new => match self.take_lock(&mut session, emit) {
+                Ok(()) => self.session = Some(session),
+                Err(error) if error.class(Phase::Connect) == Class::Permanent => return Err(error),
+                Err(_) => {} // It was cut meanwhile; the next one takes the lock as it is made.
+            },
             other => self.session = other,
         }
         self.session(emit)
@@ -172,10 +173,12 @@ impl Connection {
                 Ok(answer) => return Ok(answer.len() > 1),
                 Err(error) => error,
             };
-            if error.class(Phase::Work) == Class::Permanent {
-                return Err(error);
+            match error.server().map(|server| server.sqlstate.as_str()) {
+                // What would create the table was not committed, so nothing that needs it was.
+                Some("42P01") => return Ok(false),
+                _ if error.class(Phase::Work) == Class::Permanent => return Err(error),
+                _ => self.forget(),
             }
-            self.forget();
             match attempts.next_delay() {
                 Some(delay) => self.clock.sleep(delay)?,
                 None => return Err(error),
@@ -196,13 +199,14 @@ impl Connection {
             self.clock.check()?;
             // A single try may not outlast the wait either, yet gets a fair chance.
             let left = wait.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
-            let error = match self.try_open(left, emit) {
-                Ok(mut session) => {
-                    if self.need.lock {
-                        self.take_lock(&mut session, emit)?;
-                    }
-                    return Ok(session);
+            let opened = self.try_open(left, emit).and_then(|mut session| {
+                if self.need.lock {
+                    self.take_lock(&mut session, emit)?;
                 }
+                Ok(session)
+            });
+            let error = match opened {
+                Ok(session) => return Ok(session),
                 Err(error) if error.class(Phase::Connect) == Class::Permanent => return Err(error),
                 Err(error) => error,
             };

@@ -70,9 +70,12 @@ impl Run<'_> {
         loop {
             report.attempts = attempts.made();
             let name = self.connection.application_name(&format!("step {}", entry.number));
+            if batch.access == Access::Write {
+                self.ledger().inspect_err(|_| report.end = End::Error)?;
+            }
             let session = match batch.access {
                 Access::Read => self.connection.session(self.emit),
-                Access::Write => self.connection.writing(self.emit).and_then(with_ledger),
+                Access::Write => self.connection.writing(self.emit),
             };
             let session = match session {
                 Ok(session) => session,
@@ -121,6 +124,13 @@ impl Run<'_> {
         }
     }
 
+    /// Makes sure that the ledger is there, before the first step that writes. Should it be cut, it is
+    /// done again: creating it twice is creating it once.
+    fn ledger(&mut self) -> Result<(), Stop> {
+        self.connection.writing(self.emit).map(drop).map_err(|error| self.stop(&error))?;
+        self.reading("the ledger", create_ledger)
+    }
+
     /// What became of a commit without an answer, as the ledger has it.
     fn was_committed(
         &mut self,
@@ -138,21 +148,16 @@ impl Run<'_> {
     }
 }
 
-/// Makes sure that the ledger is there, before the first step that writes.
-fn with_ledger(session: &mut Session) -> Result<&mut Session, Error> {
-    if !session.facts.has_ledger {
-        let schema = session.schema()?;
-        let lock = lock::in_transaction(&schema, session.limits.runner);
-        let sql = format!("begin;\n{lock}{}commit", ledger::create(&schema));
-        if let Err(error) = session.simple(sql, session.limits.runner) {
-            if error.leaves_session_usable() {
-                session.rollback()?;
-            }
-            return Err(error);
-        }
-        session.facts.has_ledger = true;
+fn create_ledger(session: &mut Session) -> Result<(), Error> {
+    if session.facts.has_ledger {
+        return Ok(());
     }
-    Ok(session)
+    let schema = session.schema()?;
+    let lock = lock::in_transaction(&schema, session.limits.runner);
+    let sql = format!("begin;\n{lock}{}commit", ledger::create(&schema));
+    session.simple(sql, session.limits.runner)?;
+    session.facts.has_ledger = true;
+    Ok(())
 }
 
 /// A try that did not come to an end.
