@@ -4,8 +4,8 @@
 //! `SEEDBED_FAULTS=all` tries every fault at every message, and more rounds of what depends on chance.
 
 mod commits;
-mod own_server;
 mod connecting;
+mod own_server;
 mod proxy;
 mod servers;
 mod statements;

@@ -45,6 +45,14 @@ impl Server {
         own(self.directory.path());
     }
 
+    /// Decides who is let in, from now on.
+    pub fn hba(&self, lines: &str) {
+        fs::write(self.data().join("pg_hba.conf"), lines).unwrap();
+        own(self.directory.path());
+        self.rows("select pg_reload_conf()");
+        thread::sleep(Duration::from_millis(200)); // The main process reads it when it gets to it.
+    }
+
     /// Starts it, and waits until it takes connections.
     pub fn start(&mut self) {
         self.start_as(program("postgres"));
@@ -98,8 +106,13 @@ impl Server {
     }
 
     pub fn url(&self) -> String {
+        self.url_of("postgres", "postgres")
+    }
+
+    /// The URL of a role, with its password if it has one, and a database.
+    pub fn url_of(&self, who: &str, name: &str) -> String {
         let host = self.directory.path().to_string_lossy().replace('/', "%2F");
-        format!("postgresql://postgres@{host}/postgres")
+        format!("postgresql://{who}@{host}/{name}")
     }
 
     pub fn log(&self) -> String {
