@@ -1,13 +1,14 @@
 //! A server of a test's own, to be stopped, killed, starved and started again.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, User};
 use postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// A server with its socket and data in a directory that is gone with it.
@@ -63,7 +64,8 @@ impl Server {
         let mut limited = Command::new("sh");
         let real = program("postgres");
         limited.arg("-c").arg(format!("ulimit -f {}; exec \"$@\"", bytes / 512)).arg("sh");
-        limited.arg(real.get_program()).args(real.get_args());
+        limited.arg(real.get_program());
+        lend(&mut limited);
         self.start_as(limited);
     }
 
@@ -83,14 +85,13 @@ impl Server {
     /// Ends it: SIGINT is a fast shutdown, SIGQUIT an immediate one, SIGKILL an accident.
     pub fn end(&mut self, signal: Signal) {
         let Some(mut process) = self.process.take() else { return };
-        let _ = kill(self.postmaster(), signal);
+        let _ = kill(Pid::from_raw(process.id() as i32), signal);
         process.wait().unwrap();
     }
 
-    /// The main process, which is not the one that was spawned when another user runs it.
+    /// The main process.
     pub fn postmaster(&self) -> Pid {
-        let text = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        Pid::from_raw(text.lines().next().unwrap().parse().unwrap())
+        Pid::from_raw(self.process.as_ref().unwrap().id() as i32)
     }
 
     /// Turns a stopped server into a standby, which takes no writes until it is promoted.
@@ -163,13 +164,17 @@ impl Drop for Server {
 
 /// A program of the server, which refuses to run as root.
 fn program(name: &str) -> Command {
-    let path = crate::support::programs().join(name);
-    if !nix::unistd::geteuid().is_root() {
-        return Command::new(path);
-    }
-    let mut command = Command::new("runuser");
-    command.args(["-u", "postgres", "--"]).arg(path);
+    let mut command = Command::new(crate::support::programs().join(name));
+    lend(&mut command);
     command
+}
+
+fn lend(command: &mut Command) {
+    if nix::unistd::geteuid().is_root() {
+        let user = User::from_name("postgres").unwrap().unwrap();
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    }
+    command.current_dir("/");
 }
 
 fn own(directory: &Path) {
