@@ -5,9 +5,16 @@
 
 mod commits;
 mod connecting;
+mod encodings;
+mod history;
+mod inside;
+mod output;
 mod own_server;
 mod proxy;
+mod runners;
+mod secrets;
 mod servers;
+mod signals;
 mod statements;
 mod sweep;
 mod trial;

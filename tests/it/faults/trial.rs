@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use postgres::{Client, SimpleQueryMessage};
 
 use super::proxy::{Fault, Proxy};
-use crate::support::{Database, Output, Seedbed, server};
+use crate::support::{Database, Output, Running, Seedbed, server};
 
 /// The password of every URL here; the server does not ask for one, and nobody else may see it.
 pub const CANARY: &str = "canary-Zx81!pass";
@@ -91,7 +91,8 @@ impl Bench {
         Trial { has_struck, output, violations }
     }
 
-    fn begin(&self, proxy: &Proxy, arguments: &[&str]) -> crate::support::Running {
+    /// Begins a run through a proxy, with little patience.
+    pub fn begin(&self, proxy: &Proxy, arguments: &[&str]) -> Running {
         let url = format!("postgres://postgres:{CANARY}@127.0.0.1:{}/{}", proxy.port, self.database.name);
         let patience = ["--wait", "5s", "--lock-wait", "8s", "--retry-delay", "5ms", "--verbose"];
         let mut all = vec!["up", "--url", &url];
@@ -106,7 +107,7 @@ impl Bench {
     }
 
     /// Everything that must be true behind a run, whatever was done to it, and behind a second one.
-    fn judge(&mut self, output: &Output) -> Vec<String> {
+    pub fn judge(&mut self, output: &Output) -> Vec<String> {
         let mut violations = Vec::new();
         let is_told = |what: &str| output.text.contains(what);
         if output.status != "0" && !output.status.starts_with("signal") {
@@ -176,7 +177,7 @@ impl Bench {
         }
     }
 
-    fn empty(&mut self) {
+    pub fn empty(&mut self) {
         self.client.batch_execute("drop schema public cascade; create schema public").unwrap();
     }
 
