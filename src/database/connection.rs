@@ -46,6 +46,9 @@ pub struct Need {
 /// The least time that is spent on finding out what became of a commit.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long an earlier session of this run may take to end.
+const OWN_ENDS_WITHIN: Duration = Duration::from_secs(2);
+
 /// What a connection is running, for those who may have to end it from another thread.
 #[derive(Clone, Default)]
 pub struct Running(Arc<Mutex<Option<Cancel>>>);
@@ -264,7 +267,8 @@ impl Connection {
         Ok(session)
     }
 
-    /// Polls for the lock, and says who holds it.
+    /// Polls for the lock, and says who holds it. If it is a session that this very run has lost, nobody
+    /// needs it any more: what became of its last commit was found out before. It is ended.
     fn take_lock(
         &self,
         session: &mut Session,
@@ -276,6 +280,7 @@ impl Connection {
         };
         let waited = self.limits.runner;
         let limit = self.limits.statement;
+        let mut own = self.tries(Duration::from_millis(25), Duration::from_millis(250), OWN_ENDS_WITHIN);
         loop {
             let answer = session.simple(lock::of_session(&schema), limit)?;
             if answer.first().is_some_and(|row| row[0].as_deref() == Some("t")) {
@@ -284,6 +289,13 @@ impl Connection {
             let answer = session.simple(lock::who_holds(&schema), limit)?;
             let document = answer.first().and_then(|row| row[0].as_deref());
             let holder: Option<Holder> = document.and_then(|text| serde_json::from_str(text).ok());
+            if let Some(lost) = holder.as_ref().filter(|holder| holder.is_of(&self.run)) {
+                session.simple(lost.end(), limit)?;
+                if let Some(delay) = own.next_delay() {
+                    self.clock.sleep(delay)?;
+                    continue;
+                }
+            }
             let Some(delay) = waits.next_delay() else {
                 return Err(Error::Locked { waited, holder: holder.map(Box::new) });
             };
