@@ -214,6 +214,9 @@ impl From<postgres::Error> for Error {
         let reason = match innermost.to_string() {
             // rustls explains at length, with a link.
             words if words.contains("close_notify") => "the server closed the connection".to_owned(),
+            words if words == "bytes remaining on stream" => {
+                "the server closed the connection within an answer".to_owned()
+            }
             words => words,
         };
         // A name that does not resolve has no kind of its own. A new name may take a while to

@@ -345,7 +345,13 @@ end $$;\n"
             Err(error) => {
                 self.jobs = None;
                 let cancel = self.cancel();
-                thread::spawn(move || cancel.cancel()); // It may find the same silence.
+                let (done, cancelled) = mpsc::channel();
+                // It may find the same silence, so it is not waited for as long as it may take.
+                thread::spawn(move || {
+                    cancel.cancel();
+                    let _ = done.send(());
+                });
+                let _ = cancelled.recv_timeout(Duration::from_secs(1));
                 Err(error)
             }
         }

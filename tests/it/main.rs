@@ -2,6 +2,7 @@
 
 mod cases;
 mod connection;
+mod faults;
 mod pooler;
 mod proxy;
 mod readme;

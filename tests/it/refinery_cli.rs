@@ -51,7 +51,8 @@ fn refinery_and_seedbed_take_turns_without_a_drift() {
     add("U4__late.sql", "create table fourth (id int);");
     up(&database, directory.path(), "3 applied before, 1 pending");
     migrate(&database, directory.path());
-    let rows = database.rows("select version, name, applied_on, checksum from refinery_schema_history order by 1");
+    let rows =
+        database.rows("select version, name, applied_on, checksum from refinery_schema_history order by 1");
     let form = regex::Regex::new(r"^\d\|\w+\|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z\|\d+$").unwrap();
     assert_eq!(rows.len(), 4);
     assert!(rows.iter().all(|row| form.is_match(row)), "{rows:?}");
