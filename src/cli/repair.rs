@@ -3,21 +3,22 @@
 use super::options::Options;
 use super::target::Target;
 use super::{Refusal, terminal, up};
-use crate::migrate::apply::Failure;
+use crate::database::error::Phase;
 use crate::migrate::history::{self, Applied};
+use crate::migrate::outcome::Failure;
 use crate::migrate::repair::{self, Repair};
 use crate::migrate::state::compare;
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::migration::Migration;
 use crate::report::exit::Exit;
 use crate::report::text;
-use crate::run::{Run, Stop};
+use crate::run::{Run, Stop, explain};
 
 /// Shows what can be repaired, or repairs the named versions.
 pub fn repair(options: &Options, versions: &[i64]) -> Result<Exit, Refusal> {
     let (project, _) = up::project(options)?;
     let mut target = Target::choose(options)?;
-    let rows = read(options, &project.migrations, &mut target)?;
+    let rows = read(options, &mut target)?;
     let possible = repair::repairs(&compare(&project.migrations, &rows));
     let missing: Vec<Diagnostic> = versions
         .iter()
@@ -72,20 +73,18 @@ pub fn baseline(options: &Options, version: i32) -> Result<Exit, Refusal> {
         return Err(Refusal::new(Exit::Invalid, problem));
     }
     let mut target = Target::choose(options)?;
-    let rows = read(options, &project.migrations, &mut target)?;
+    let rows = read(options, &mut target)?;
     if !rows.is_empty() {
         return Err(Refusal::new(Exit::Migration, repair::has_history(&rows)));
     }
     let files: Vec<&Migration> = project.migrations.iter().filter(|file| file.version <= version).collect();
     let session = target.connection.writing(&mut |_| {});
-    let recorded = match session {
-        Ok(session) => repair::baseline(session, &files),
-        Err(error) => Err(Failure::Database(error, crate::database::error::Phase::Connect)),
-    };
+    let session = session.map_err(|error| Failure::Database(error, Phase::Connect));
+    let recorded = session.and_then(|session| repair::baseline(session, &files));
     recorded.map_err(|failure| match failure {
         Failure::Refused(problem) => Refusal::new(Exit::Migration, *problem),
         Failure::Database(error, _) => {
-            Refusal::new(Exit::Unreachable, crate::run::explain::connection(&target.connection, &error))
+            Refusal::new(Exit::Unreachable, explain::connection(&target.connection, &error))
         }
     })?;
     if options.json {
@@ -104,7 +103,7 @@ pub fn baseline(options: &Options, version: i32) -> Result<Exit, Refusal> {
     Ok(Exit::Held)
 }
 
-fn read(options: &Options, _: &[Migration], target: &mut Target) -> Result<Vec<Applied>, Refusal> {
+fn read(options: &Options, target: &mut Target) -> Result<Vec<Applied>, Refusal> {
     let project = Default::default();
     let work = options.work(&project);
     let mut terminal = terminal::Terminal::new(options, &target.connection.run);

@@ -142,7 +142,7 @@ impl ServerError {
         match (phase, state) {
             (Phase::Connect, "53300") => Class::Transient,
             // A proxy that has no code of its own for what it says: only the words tell.
-            (Phase::Connect, "XX000") => proxy::class(&self.message),
+            (Phase::Connect, "XX000") if proxy::passes(&self.message) => Class::Transient,
             (Phase::Connect, _) => Class::Permanent,
             // Another session was faster, or holds what is needed.
             (_, "40001" | "40P01" | "55P03" | "55006") => Class::Transient,

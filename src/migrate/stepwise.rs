@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use refinery::Target;
 
-use super::apply::{Applied, Failure, located, record};
+use super::outcome::{Applied, Failure, located};
+use super::record::record;
 use crate::database::error::{Error, Phase, ServerError};
 use crate::database::ledger::{BEGUN, Statement};
 use crate::database::session::{Limits, Session, sqlstate};
