@@ -53,7 +53,7 @@ pub fn new(options: &Options, new: &New) -> Result<Exit, Refusal> {
     write(&path, &text)?;
     if options.json {
         terminal::print_json(
-            &serde_json::json!({ "version": 1, "exit": 0, "created": path.display().to_string() }),
+            &serde_json::json!({ "version": 1, "exit": 0, "held": true, "created": path.display().to_string() }),
         );
     } else {
         terminal::print_line(&format!("created {}", path.display()));

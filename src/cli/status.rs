@@ -5,21 +5,32 @@ use super::target::Target;
 use super::{Refusal, terminal, up};
 use crate::migrate::history;
 use crate::migrate::state::{State, Version, compare, faults};
+use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
 use crate::report::text;
 use crate::run::{Run, Work};
 
 /// Compares the files with the history, and writes nothing.
 pub fn status(options: &Options) -> Result<Exit, Refusal> {
-    let (project, _) = up::project(options)?;
-    let mut target = Target::choose(options)?;
-    let work = Work { project: &project, migrate: false, stories: Vec::new(), retry: options.retry() };
+    let (project, warnings) = up::project(options)?;
     let mut terminal = terminal::Terminal::new(options);
+    terminal.warn(warnings);
+    let mut target = match Target::choose(options) {
+        Ok(target) => target,
+        Err(refusal) => return Err(refusal.behind(terminal.into_warnings())),
+    };
+    let work = Work { project: &project, migrate: false, stories: Vec::new(), retry: options.retry() };
     let limit = target.connection.limits.statement;
     let applied = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
         .reading("the history", |session| history::read(session, limit));
-    drop(terminal);
-    let applied = applied.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;
+    let warnings = terminal.into_warnings();
+    let applied = match applied {
+        Ok(applied) => applied,
+        Err(stop) => {
+            let refusal = Refusal { exit: stop.exit, diagnostics: stop.diagnostics };
+            return Err(refusal.behind(warnings));
+        }
+    };
     let rows = applied.unwrap_or_default();
     let versions = compare(&project.migrations, &rows);
     let faults = faults(&versions);
@@ -29,8 +40,9 @@ pub fn status(options: &Options) -> Result<Exit, Refusal> {
             "version": 1,
             "target": target.connection.dsn.name(),
             "exit": exit.code(),
+            "held": exit == Exit::Held,
             "migrations": versions.iter().map(json).collect::<Vec<_>>(),
-            "problems": faults.iter().map(|fault| fault.json()).collect::<Vec<_>>(),
+            "problems": warnings.iter().chain(&faults).map(Diagnostic::json).collect::<Vec<_>>(),
         }));
         return Ok(exit);
     }

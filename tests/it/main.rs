@@ -2,6 +2,7 @@
 
 mod cases;
 mod connection;
+mod output;
 mod proxy;
 mod readme;
 mod roster;
