@@ -6,9 +6,11 @@ mod environment;
 mod interrupt;
 mod new;
 mod options;
+mod out;
 mod plan;
 mod protect;
 mod repair;
+mod repeats;
 mod status;
 mod target;
 mod terminal;
@@ -159,7 +161,17 @@ pub fn main() -> ExitCode {
         terminal::refuse(&cli.options, &refusal);
         refusal.exit
     });
-    ExitCode::from(exit.code())
+    ExitCode::from(reported(exit).code())
+}
+
+/// The exit status once the report is out: one that did not arrive is a failure as well, whatever the
+/// database has by now.
+fn reported(exit: Exit) -> Exit {
+    let Some(reason) = out::failure() else { return exit };
+    terminal::print_diagnostics(&[Diagnostic::error(format!("the report could not be written: {reason}"))
+        .note("the database has what was done: only the words about it are lost")
+        .help("make room for it, and run again: what is there is left alone")]);
+    if exit == Exit::Held { Exit::DidNotHold } else { exit }
 }
 
 /// Why a command did not begin its work.
@@ -169,6 +181,12 @@ struct Refusal {
 }
 
 impl Refusal {
+    /// Puts warnings that were not shown yet before it.
+    fn behind(mut self, warnings: Vec<Diagnostic>) -> Refusal {
+        self.diagnostics.splice(0..0, warnings);
+        self
+    }
+
     fn new(exit: Exit, diagnostic: Diagnostic) -> Refusal {
         Refusal { exit, diagnostics: vec![diagnostic] }
     }

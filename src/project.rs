@@ -3,6 +3,7 @@
 //! Nothing in here touches a database, and only [`load`] touches the file system.
 
 pub mod check;
+pub mod control;
 pub mod diagnostic;
 pub mod directive;
 pub mod fixture;
@@ -13,6 +14,7 @@ pub mod scenario;
 pub mod source;
 pub mod sql;
 pub mod value;
+pub mod written;
 pub mod yaml;
 
 use diagnostic::Diagnostic;

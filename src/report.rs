@@ -29,8 +29,6 @@ pub struct Report {
     pub scenarios: Vec<ScenarioReport>,
     /// Whether everything was rolled back at the end, because it was only tried.
     pub is_rehearsal: bool,
-    /// What did not stop it, and is worth knowing.
-    pub warnings: Vec<Diagnostic>,
     /// What stopped the command as a whole.
     pub stopped: Option<(Exit, Vec<Diagnostic>)>,
     /// How long it took.
@@ -133,7 +131,7 @@ impl Report {
 
     /// What is to be said of the command as a whole, beside its steps.
     pub fn problems(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.warnings.iter().chain(self.stopped.iter().flat_map(|(_, diagnostics)| diagnostics))
+        self.stopped.iter().flat_map(|(_, diagnostics)| diagnostics)
     }
 }
 

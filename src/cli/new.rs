@@ -53,7 +53,7 @@ pub fn new(options: &Options, new: &New) -> Result<Exit, Refusal> {
     write(&path, &text)?;
     if options.json {
         terminal::print_json(
-            &serde_json::json!({ "version": 1, "exit": 0, "created": path.display().to_string() }),
+            &serde_json::json!({ "version": 1, "exit": 0, "held": true, "created": path.display().to_string() }),
         );
     } else {
         terminal::print_line(&format!("created {}", path.display()));
@@ -117,7 +117,7 @@ fn fixture(options: &Options, name: &str) -> Result<String, Refusal> {
     let work = options.work(&project);
     let mut target = Target::choose(options)?;
     let quiet = Options { quiet: true, ..options.clone() };
-    let mut terminal = terminal::Terminal::new(&quiet, &target.connection.run);
+    let mut terminal = terminal::Terminal::new(&quiet);
     let read = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
         .reading("the catalog", |session| catalog::read(session, &[name]));
     let catalog = read.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;

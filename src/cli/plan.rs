@@ -20,7 +20,8 @@ pub fn plan(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
     let scenarios = up::select(&project, names)?;
     let mut target = Target::choose(options)?;
     let work = options.work(&project);
-    let mut terminal = terminal::Terminal::new(options, &target.connection.run);
+    let mut terminal = terminal::Terminal::new(options);
+    terminal.is_of(&target.connection.run);
     let limit = target.connection.limits.statement;
     let rows = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
         .reading("the history", |session| history::read(session, limit));

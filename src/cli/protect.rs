@@ -31,7 +31,8 @@ pub fn environment(options: &Options, record: &Record) -> Result<Exit, Refusal> 
     let project = Default::default();
     let work = options.work(&project);
     let mut target = Target::choose(options)?;
-    let mut terminal = terminal::Terminal::new(options, &target.connection.run);
+    let mut terminal = terminal::Terminal::new(options);
+    terminal.is_of(&target.connection.run);
     let mut emit = |event: crate::report::event::Event| terminal.show(&event);
     let mut run = Run::new(&work, &mut target.connection, &mut emit);
     let found = match &record.name {

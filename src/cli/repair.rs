@@ -106,7 +106,8 @@ pub fn baseline(options: &Options, version: i32) -> Result<Exit, Refusal> {
 fn read(options: &Options, target: &mut Target) -> Result<Vec<Applied>, Refusal> {
     let project = Default::default();
     let work = options.work(&project);
-    let mut terminal = terminal::Terminal::new(options, &target.connection.run);
+    let mut terminal = terminal::Terminal::new(options);
+    terminal.is_of(&target.connection.run);
     let limit = target.connection.limits.statement;
     let rows = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
         .reading("the history", |session| history::read(session, limit));

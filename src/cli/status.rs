@@ -8,25 +8,39 @@ use crate::database::ledger::{self, Written};
 use crate::database::session::Session;
 use crate::migrate::history;
 use crate::migrate::state::{State, Version, ahead, compare, faults};
-use crate::project::diagnostic::printable;
+use crate::project::diagnostic::{Diagnostic, printable};
 use crate::report::exit::Exit;
 use crate::report::text;
 use crate::run::Run;
 
 /// Compares the files with the history, and writes nothing.
 pub fn status(options: &Options, has_exit_code: bool) -> Result<Exit, Refusal> {
-    let (project, _) = up::project(options)?;
-    let mut target = Target::choose(options)?;
+    let (project, warnings) = up::project(options)?;
+    let mut terminal = terminal::Terminal::new(options);
+    terminal.warn(warnings);
+    let mut target = match Target::choose(options) {
+        Ok(target) => target,
+        Err(refusal) => return Err(refusal.behind(terminal.into_warnings())),
+    };
+    terminal.is_of(&target.connection.run);
     let work = options.work(&project);
-    let mut terminal = terminal::Terminal::new(options, &target.connection.run);
     let limit = target.connection.limits.statement;
     let read = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
         .reading("history and ledger", |session| Ok((history::read(session, limit)?, last(session)?)));
-    drop(terminal);
-    let (applied, last) = read.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;
+    let mut warnings = terminal.into_warnings();
+    let (applied, last) = match read {
+        Ok(read) => read,
+        Err(stop) => {
+            let refusal = Refusal { exit: stop.exit, diagnostics: stop.diagnostics };
+            return Err(refusal.behind(warnings));
+        }
+    };
     let rows = applied.unwrap_or_default();
     let versions = compare(&project.migrations, &rows);
     let faults = faults(&versions);
+    if options.json {
+        warnings.extend(ahead(&versions));
+    }
     let pending = versions.iter().filter(|version| version.state == State::Pending).count();
     let exit = match faults.is_empty() {
         false => Exit::Migration,
@@ -38,10 +52,10 @@ pub fn status(options: &Options, has_exit_code: bool) -> Result<Exit, Refusal> {
             "version": 1,
             "target": target.connection.dsn.name(),
             "exit": exit.code(),
-            "migrations": versions.iter().map(json).collect::<Vec<_>>(),
             "held": exit == Exit::Held,
+            "migrations": versions.iter().map(json).collect::<Vec<_>>(),
             "ledger": last.iter().map(|entry| entry.json()).collect::<Vec<_>>(),
-            "problems": faults.iter().map(|fault| fault.json()).collect::<Vec<_>>(),
+            "problems": warnings.iter().chain(&faults).map(Diagnostic::json).collect::<Vec<_>>(),
         }));
         return Ok(exit);
     }

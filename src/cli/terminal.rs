@@ -1,17 +1,18 @@
 //! What a person sees: events as lines, what is going on as a line that moves, and the end.
 //!
-//! The report goes to standard output, everything else to standard error. A closed pipe is no
-//! reason to stop in the middle of a scenario, so failed writes are ignored.
+//! The report goes to standard output, everything else to standard error. A report that cannot be
+//! written is no reason to stop in the middle of a scenario: that is told at the end, by [`out`].
 
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Refusal;
 use super::options::{Log, Options};
+use super::repeats::Repeats;
+use super::{Refusal, out};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::report::event::Event;
 use crate::report::{Report, json, log, text};
@@ -24,17 +25,45 @@ pub struct Terminal<'a> {
     options: &'a Options,
     title_width: usize,
     spinner: Option<Spinner>,
+    repeats: Repeats,
+    /// Warnings that are told at the end, as JSON is.
+    warnings: Vec<Diagnostic>,
     /// Tells the run from all others.
     run: String,
 }
 
 impl<'a> Terminal<'a> {
     /// A terminal for a run that is about to begin.
-    pub fn new(options: &'a Options, run: &str) -> Terminal<'a> {
+    pub fn new(options: &'a Options) -> Terminal<'a> {
         let is_watched = std::io::stderr().is_terminal() && !options.quiet && !options.verbose;
         let is_watched = is_watched && options.log == Log::Text;
-        let spinner = is_watched.then(Spinner::start);
-        Terminal { options, title_width: 0, spinner, run: run.to_owned() }
+        Terminal {
+            options,
+            title_width: 0,
+            spinner: is_watched.then(Spinner::start),
+            repeats: Repeats::default(),
+            warnings: Vec::new(),
+            run: String::new(),
+        }
+    }
+
+    /// Names the run whose events will come.
+    pub fn is_of(&mut self, run: &str) {
+        run.clone_into(&mut self.run);
+    }
+
+    /// Shows warnings about the project.
+    pub fn warn(&mut self, warnings: Vec<Diagnostic>) {
+        match self.options.json {
+            true => self.warnings.extend(warnings),
+            false => print_diagnostics(&warnings),
+        }
+    }
+
+    /// The warnings that were not shown yet.
+    pub fn into_warnings(mut self) -> Vec<Diagnostic> {
+        self.spinner = None;
+        self.warnings
     }
 
     /// Shows an event.
@@ -51,14 +80,13 @@ impl<'a> Terminal<'a> {
         if let Some(spinner) = &self.spinner {
             spinner.say(progress.clone());
         }
+        let is_news = self.repeats.is_news(event, Instant::now());
         let is_worth_a_line = self.options.verbose
-            || matches!(
-                event,
-                Event::Waiting { .. }
-                    | Event::LockHeld { .. }
-                    | Event::Retrying { .. }
-                    | Event::Settling { .. }
-            );
+            || match event {
+                Event::Waiting { .. } | Event::LockHeld { .. } => is_news,
+                Event::Retrying { .. } | Event::Settling { .. } => true,
+                _ => false,
+            };
         if let Some(progress) = progress.filter(|_| is_worth_a_line && self.spinner.is_none()) {
             let _ = writeln!(anstream::stderr(), "{}{progress}{:#}", text::FAINT, text::FAINT);
         }
@@ -70,23 +98,25 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    fn report(&self, event: &Event) {
+    fn report(&mut self, event: &Event) {
         if !self.options.quiet && !self.options.json {
-            let _ = write!(anstream::stdout(), "{}", text::line(event, self.title_width));
+            out::coloured(&text::line(event, self.title_width));
+        }
+        if self.options.json {
+            self.warnings.extend(event.warning());
         }
     }
 
     /// Shows how the run ended.
-    pub fn finish(self, report: &Report) {
-        drop(self.spinner);
+    pub fn finish(mut self, report: &Report) {
+        self.spinner = None;
         if self.options.json {
-            print_json(&json::document(report));
-            return;
+            return print_json(&json::document(report, &self.into_warnings()));
         }
         if let Some((_, diagnostics)) = report.stopped.as_ref().filter(|_| self.options.log == Log::Text) {
             print_diagnostics(diagnostics);
         }
-        let _ = write!(anstream::stdout(), "{}", text::summary(report));
+        out::coloured(&text::summary(report));
     }
 }
 
@@ -110,7 +140,7 @@ pub fn refuse(options: &Options, refusal: &Refusal) {
 
 /// Prints diagnostics, each behind an empty line.
 pub fn print_diagnostics(diagnostics: &[Diagnostic]) {
-    let _ = std::io::stdout().flush();
+    out::flush();
     let mut stderr = anstream::stderr().lock();
     for diagnostic in diagnostics {
         let _ = write!(stderr, "\n{}", diagnostic.render(true));
@@ -119,12 +149,12 @@ pub fn print_diagnostics(diagnostics: &[Diagnostic]) {
 
 /// Prints a JSON document.
 pub fn print_json(document: &serde_json::Value) {
-    let _ = writeln!(std::io::stdout(), "{document:#}");
+    out::plain(&format!("{document:#}\n"));
 }
 
 /// Prints a line of the report.
 pub fn print_line(line: &str) {
-    let _ = writeln!(anstream::stdout(), "{line}");
+    out::coloured(&format!("{line}\n"));
 }
 
 /// A line at the bottom that says what is going on, once it has gone on for a while.

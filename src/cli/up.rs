@@ -3,7 +3,7 @@
 use super::Refusal;
 use super::options::Options;
 use super::target::Target;
-use super::terminal::{Terminal, print_diagnostics};
+use super::terminal::Terminal;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::scenario::Scenario;
 use crate::project::source::{Name, Source, Span};
@@ -26,13 +26,13 @@ pub enum Migrations {
 pub fn up(options: &Options, scenarios: &[String], migrations: Migrations) -> Result<Exit, Refusal> {
     let (project, warnings) = project(options)?;
     let stories = select(&project, scenarios)?.into_iter().map(Story::from).collect();
-    work(options, &project, &warnings, migrations == Migrations::First, stories)
+    work(options, &project, warnings, migrations == Migrations::First, stories)
 }
 
 /// Applies pending migrations.
 pub fn migrate(options: &Options) -> Result<Exit, Refusal> {
     let (project, warnings) = project(options)?;
-    work(options, &project, &warnings, true, Vec::new())
+    work(options, &project, warnings, true, Vec::new())
 }
 
 /// Applies fixtures, as one step.
@@ -51,15 +51,22 @@ pub fn seed(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
     if !unknown.is_empty() {
         return Err(Refusal { exit: Exit::Invalid, diagnostics: unknown });
     }
-    let chosen: Vec<String> =
-        if names.is_empty() { known.map(str::to_owned).collect() } else { names.to_vec() };
+    let mut chosen: Vec<&str> = Vec::new();
+    for name in
+        if names.is_empty() { known.collect() } else { names.iter().map(String::as_str).collect::<Vec<_>>() }
+    {
+        if !chosen.contains(&name) {
+            chosen.push(name);
+        }
+    }
     if chosen.is_empty() {
         return Err(Refusal::new(
             Exit::Invalid,
             Diagnostic::error("the project has no fixtures").help("begin one: `seedbed new fixture TABLE`"),
         ));
     }
-    let fixtures = chosen.iter().map(|name| Name { text: name.clone(), span: Span::default() }).collect();
+    let fixtures =
+        chosen.iter().map(|name| Name { text: (*name).to_owned(), span: Span::default() }).collect();
     let step = Step {
         kind: &seed::KIND,
         title: Name { text: chosen.join(", "), span: Span::default() },
@@ -70,7 +77,7 @@ pub fn seed(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
         source,
     };
     let stories = vec![Story { title: "fixtures", file: "", steps: std::slice::from_ref(&step) }];
-    work(options, &project, &warnings, false, stories)
+    work(options, &project, warnings, false, stories)
 }
 
 /// The project, when it has no errors; its warnings beside it.
@@ -88,16 +95,18 @@ pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal>
 fn work(
     options: &Options,
     project: &Project,
-    warnings: &[Diagnostic],
+    warnings: Vec<Diagnostic>,
     migrate: bool,
     stories: Vec<Story>,
 ) -> Result<Exit, Refusal> {
-    if !options.json {
-        print_diagnostics(warnings);
-    }
-    let mut target = Target::choose(options)?;
+    let mut terminal = Terminal::new(options);
+    terminal.warn(warnings);
+    let mut target = match Target::choose(options) {
+        Ok(target) => target,
+        Err(refusal) => return Err(refusal.behind(terminal.into_warnings())),
+    };
+    terminal.is_of(&target.connection.run);
     let work = Work { migrate, stories, ..options.work(project) };
-    let mut terminal = Terminal::new(options, &target.connection.run);
     let report = run(&work, &mut target.connection, &mut |event| terminal.show(&event));
     // The server goes first, so that nothing is left when the last line is read.
     drop(target);
@@ -120,14 +129,19 @@ pub fn select<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Scen
                 || source.path == *name
                 || source.path.ends_with(&format!("/{name}"))
         };
-        let before = selected.len();
-        selected.extend(project.scenarios.iter().filter(is_meant));
-        if selected.len() == before {
+        let mut meant = project.scenarios.iter().filter(is_meant).peekable();
+        if meant.peek().is_none() {
             let known = project.scenarios.iter().map(|scenario| scenario.source.stem());
             unknown.push(
                 Diagnostic::error(format!("there is no scenario `{name}`"))
                     .maybe_help(did_you_mean(name, known)),
             );
+        }
+        for scenario in meant {
+            // Named by its file and by its title, or twice by mistake, it still runs once.
+            if !selected.iter().any(|earlier| std::ptr::eq(*earlier, scenario)) {
+                selected.push(scenario);
+            }
         }
     }
     if unknown.is_empty() { Ok(selected) } else { Err(Refusal { exit: Exit::Invalid, diagnostics: unknown }) }

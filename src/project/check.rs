@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use super::Project;
+use super::control;
 use super::diagnostic::Diagnostic;
 use super::migration::Migration;
 use super::source::{Place, Span, word_length};
+use super::sql::psql;
 use super::sql::statements::{Peculiarity, peculiarity, statements};
 
 /// Notes duplicate versions, fixtures that share a name, and what steps name that is not there.
@@ -59,6 +61,19 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
 /// be read at all, is refused.
 fn check_statements(migration: &Migration, problems: &mut Vec<Diagnostic>) {
     let text = &migration.source.text;
+    let commands = psql::commands(text);
+    if !commands.is_empty() {
+        let problem = |span| {
+            Diagnostic::error("this is a command of psql, not SQL")
+                .at(&migration.source, span)
+                .help("remove it: the file is sent to the server, which knows SQL alone")
+        };
+        problems.extend(commands.into_iter().map(problem));
+        return;
+    }
+    if let Some(problem) = control::refused_in_sql(&migration.source) {
+        problems.push(problem);
+    }
     let ranges = match statements(text) {
         Ok(ranges) => ranges,
         Err(error) => {

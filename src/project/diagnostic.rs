@@ -10,6 +10,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
+use super::control;
 use super::source::{Place, Source, Span};
 
 /// How bad it is.
@@ -234,9 +235,9 @@ pub fn count(number: usize, noun: &str) -> String {
 }
 
 /// Text from outside with its control characters made visible, so that no server, file or name
-/// can steer the terminal it is shown on. Newlines and tabs stay.
+/// can steer the terminal it is shown on, or turn around what stands there. Newlines and tabs stay.
 pub fn printable(text: &str) -> String {
-    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    let is_harmful = |c: char| control::is_harmful(c) && c != '\n' && c != '\t';
     if !text.contains(is_harmful) {
         return text.to_owned();
     }
@@ -280,5 +281,6 @@ mod tests {
     #[test]
     fn control_characters_cannot_reach_the_terminal() {
         assert_eq!(printable("a\x1b[31mb\nc"), "a\\u{1b}[31mb\nc");
+        assert_eq!(printable("\u{202e}cba\u{2069} אב"), "\\u{202e}cba\\u{2069} אב");
     }
 }

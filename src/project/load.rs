@@ -39,12 +39,13 @@ pub fn load(directory: &Path) -> Files {
     let mut problems = Vec::new();
     let mut read = |folder: &str, extensions: &[&str], bytes_max: u64| {
         let mut paths = Vec::new();
-        walk(&directory.join(folder), extensions, &mut paths, &mut problems);
+        Walk { extensions, paths: &mut paths, problems: &mut problems, above: Vec::new() }
+            .directory(&directory.join(folder));
         paths.sort();
         let sources = paths.iter().filter_map(|path| match read_text(path, bytes_max) {
             // A migration's bytes are its checksum: its byte order mark is refused, not removed.
             Ok(text) if folder == "migrations" => Some(Source::new(shown(path), text)),
-            Ok(text) => Some(Source::new(shown(path), text.trim_start_matches('\u{feff}'))),
+            Ok(text) => Some(Source::new(shown(path), with_newlines(text.trim_start_matches('\u{feff}')))),
             Err(problem) => {
                 problems.push(problem);
                 None
@@ -73,10 +74,12 @@ pub fn load(directory: &Path) -> Files {
 pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, Diagnostic> {
     let file = shown(path);
     let cannot = |error: std::io::Error| Diagnostic::error(format!("cannot read `{file}`: {error}"));
-    let opened = std::fs::File::open(path).map_err(cannot)?;
-    if !opened.metadata().map_err(cannot)?.is_file() {
-        return Err(Diagnostic::error(format!("`{file}` is no regular file")));
+    // Asked before it is opened, since opening a pipe waits for somebody to write into it.
+    if !path.metadata().map_err(cannot)?.is_file() {
+        return Err(Diagnostic::error(format!("`{file}` is no regular file"))
+            .help("remove it, or write its text into a file"));
     }
+    let opened = std::fs::File::open(path).map_err(cannot)?;
     let mut bytes = Vec::new();
     opened.take(bytes_max + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > bytes_max {
@@ -95,29 +98,68 @@ pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, Diagnostic> {
     }
 }
 
-fn walk(directory: &Path, extensions: &[&str], paths: &mut Vec<PathBuf>, problems: &mut Vec<Diagnostic>) {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => {
-            problems.push(Diagnostic::error(format!("cannot read `{}`: {error}", shown(directory))));
+/// YAML takes a lone `\r` for the end of a line; so that everybody counts the same lines, it becomes one.
+fn with_newlines(text: &str) -> String {
+    let mut rest = text;
+    let mut lines = String::with_capacity(text.len());
+    while let Some(at) = rest.find('\r') {
+        lines.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        lines.push(if rest.starts_with('\n') { '\r' } else { '\n' });
+    }
+    lines + rest
+}
+
+/// A walk through a directory and what is below it.
+struct Walk<'a> {
+    extensions: &'a [&'a str],
+    paths: &'a mut Vec<PathBuf>,
+    problems: &'a mut Vec<Diagnostic>,
+    /// The directories it is in at the moment, as they are really called.
+    above: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, directory: &Path) {
+        let real = match directory.canonicalize() {
+            Ok(real) => real,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.cannot_read(directory, &error),
+        };
+        if self.above.iter().any(|above| above.starts_with(&real)) {
+            self.problems.push(
+                Diagnostic::error(format!("`{}` leads back to a directory it is in", shown(directory)))
+                    .help("remove the link, or let it lead elsewhere"),
+            );
             return;
         }
-    };
-    for entry in entries {
-        match entry {
-            Ok(entry) if entry.file_name().to_string_lossy().starts_with('.') => {}
-            Ok(entry) if entry.path().is_dir() => walk(&entry.path(), extensions, paths, problems),
-            Ok(entry) => {
-                let extension = entry.path().extension().map(|it| it.to_string_lossy().to_lowercase());
-                if extension.is_some_and(|extension| extensions.contains(&extension.as_str())) {
-                    paths.push(entry.path());
-                }
-            }
-            Err(error) => {
-                problems.push(Diagnostic::error(format!("cannot read `{}`: {error}", shown(directory))));
-            }
+        self.above.push(real);
+        match std::fs::read_dir(directory) {
+            Ok(entries) => entries.for_each(|entry| match entry {
+                Ok(entry) => self.entry(&entry),
+                Err(error) => self.cannot_read(directory, &error),
+            }),
+            Err(error) => self.cannot_read(directory, &error),
         }
+        self.above.pop();
+    }
+
+    fn entry(&mut self, entry: &std::fs::DirEntry) {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            return;
+        }
+        if path.is_dir() {
+            return self.directory(&path);
+        }
+        let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
+        if extension.is_some_and(|extension| self.extensions.contains(&extension.as_str())) {
+            self.paths.push(path);
+        }
+    }
+
+    fn cannot_read(&mut self, directory: &Path, error: &std::io::Error) {
+        self.problems.push(Diagnostic::error(format!("cannot read `{}`: {error}", shown(directory))));
     }
 }
 
@@ -125,4 +167,53 @@ fn walk(directory: &Path, extensions: &[&str], paths: &mut Vec<PathBuf>, problem
 fn shown(path: &Path) -> String {
     let path = path.strip_prefix(".").unwrap_or(path);
     path.to_string_lossy().replace('\\', "/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lone_carriage_returns_become_newlines() {
+        let check = |text: &str, expected: &str| assert_eq!(with_newlines(text), expected);
+        check("a\rb\r\nc\n\r", "a\nb\r\nc\n\n");
+        check("a\r\r\n", "a\n\r\n");
+        check("a", "a");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_circles_end_nobody_s_patience() {
+        let directory = tempfile::tempdir().unwrap();
+        let fixtures = directory.path().join("fixtures");
+        std::fs::create_dir_all(fixtures.join("a")).unwrap();
+        std::fs::create_dir_all(directory.path().join("b")).unwrap();
+        std::fs::write(directory.path().join("b/shared.yaml"), "- {a: 1}\n").unwrap();
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, fixtures.join(name)).unwrap();
+        link("../b", "b");
+        link("../../b", "a/b");
+        link("..", "a/up");
+        link("/", "root");
+        link(".", "self");
+        link("nowhere", "gone.yaml");
+        let mut mkfifo = std::process::Command::new("mkfifo");
+        assert!(mkfifo.arg(fixtures.join("pipe.yaml")).status().unwrap().success());
+        let files = load(directory.path());
+        let short = |text: &str| text.replace(&format!("{}/", directory.path().display()), "");
+        let paths: Vec<String> = files.fixtures.iter().map(|source| short(&source.path)).collect();
+        assert_eq!(paths, ["fixtures/a/b/shared.yaml", "fixtures/b/shared.yaml"]);
+        let mut problems: Vec<String> =
+            files.problems.iter().map(|problem| short(&problem.message)).collect();
+        problems.sort();
+        assert_eq!(
+            problems,
+            [
+                "`fixtures/a/up` leads back to a directory it is in",
+                "`fixtures/pipe.yaml` is no regular file",
+                "`fixtures/root` leads back to a directory it is in",
+                "`fixtures/self` leads back to a directory it is in",
+                "cannot read `fixtures/gone.yaml`: No such file or directory (os error 2)",
+            ]
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::control;
 use super::diagnostic::{Diagnostic, did_you_mean, list};
 use super::source::{Name, Source, Span};
 use super::yaml::{Content, Entry, Node};
@@ -49,8 +50,22 @@ impl Reading<'_> {
         }
     }
 
-    /// A text that is not empty.
+    /// A title or name: one line that is not empty.
     pub fn text(&mut self, node: Node, what: &str) -> Option<Name> {
+        let name = self.passage(node, what)?;
+        let refused = name.text.chars().find(|c| control::is_harmful(*c));
+        let message = match refused {
+            None => return Some(name),
+            Some('\n' | '\r') => format!("{what} is one line"),
+            Some('\0') => format!("{what} holds a NUL character"),
+            Some(c) => format!("{what} holds a control character, U+{:04X}", u32::from(c)),
+        };
+        self.problem_help(name.span, message, "write it in one line, without characters that nobody sees");
+        None
+    }
+
+    /// A text of any number of lines that is not empty.
+    pub fn passage(&mut self, node: Node, what: &str) -> Option<Name> {
         match node.content {
             Content::Scalar(text, _) if text.trim().is_empty() => {
                 self.problem(node.span, format!("{what} is empty"));

@@ -31,6 +31,7 @@ impl Scenario {
         let mut reading = Reading { source: &source, problems };
         let span = node.span;
         let entries = reading.map(node, "a scenario")?;
+        let has_title = entries.iter().any(|entry| entry.key == "scenario");
         let (mut title, mut tags, mut steps) = (None, Vec::new(), None);
         for entry in entries {
             match entry.key.as_str() {
@@ -40,14 +41,11 @@ impl Scenario {
                 _ => reading.unknown_key(&entry, "a scenario", KEYS),
             }
         }
-        let title = title.unwrap_or_else(|| {
-            reading.problem_help(
-                span,
-                "a scenario needs a title",
-                "begin the file with `scenario: What it shows`",
-            );
-            Name { text: source.stem().to_owned(), span }
-        });
+        if !has_title {
+            let help = "begin the file with `scenario: What it shows`";
+            reading.problem_help(span, "a scenario needs a title", help);
+        }
+        let title = title.unwrap_or_else(|| Name { text: source.stem().to_owned(), span });
         let Some(steps) = steps else {
             reading.problem_help(span, "a scenario needs `steps`", "write `steps:` and a list of steps");
             return None;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::written;
+
 /// One file of the project: its path as shown to the author, and its text.
 #[derive(PartialEq, Eq)]
 pub struct Source {
@@ -42,35 +44,15 @@ impl Source {
         self.text.len()
     }
 
-    /// The place of a byte of a scalar's text, given the scalar's span. Exact for literal blocks
-    /// and for what is written as it reads; the scalar as a whole where YAML folds or escapes.
+    /// The place of a byte of a scalar's text, given the scalar's span; the scalar as a whole where it
+    /// has escapes.
     pub fn within(&self, scalar: Span, text: &str, offset: usize) -> Span {
-        let start = scalar.start as usize;
-        let written = &self.text[start.min(self.text.len())..];
+        let start = (scalar.start as usize).min(self.text.len());
         let length = text.get(offset..).map_or(0, word_length);
-        let at = |start: usize| Span::new(start, start + length);
-        if written.starts_with(text) && !text.is_empty() {
-            return at(start + offset);
+        match written::locate(&self.text, start, text, offset) {
+            Some(at) if !text.trim().is_empty() => Span::new(at, at + length),
+            _ => scalar,
         }
-        if written.len() > 1
-            && written.is_char_boundary(1)
-            && written[1..].starts_with(text)
-            && !text.is_empty()
-        {
-            return at(start + 1 + offset);
-        }
-        if !written.starts_with('|') {
-            return scalar;
-        }
-        let before = &text[..floor_boundary(text, offset)];
-        let line = before.matches('\n').count();
-        let column = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1);
-        let Some(first) = written.find('\n').map(|newline| start + newline + 1) else { return scalar };
-        let lines = self.text[first..].split_inclusive('\n');
-        let indent = lines.clone().find(|line| !line.trim().is_empty());
-        let indent = indent.map_or(0, |line| line.len() - line.trim_start_matches(' ').len());
-        let skipped: usize = lines.take(line).map(str::len).sum();
-        at(first + skipped + indent + column)
     }
 
     /// The line and column of a byte offset, both counted from 1, the column in characters.
@@ -199,6 +181,7 @@ mod tests {
         check(block, "|", "select a\n\n  from tab\n", "tab", "a.yaml:4:12");
         check("q: select a from tab\n", "select", "select a from tab", "from", "a.yaml:1:13");
         check("q: 'select a from tab'\n", "'", "select a from tab", "tab", "a.yaml:1:19");
-        check("q: >\n  select\n  tab\n", ">", "select tab\n", "tab", "a.yaml:1:4");
+        check("q: >\n  select\n  tab\n", ">", "select tab\n", "tab", "a.yaml:3:3");
+        check("q: \"select\\ttab\"\n", "\"", "select\ttab", "tab", "a.yaml:1:4");
     }
 }

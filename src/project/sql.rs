@@ -4,6 +4,7 @@
 
 pub mod lexer;
 pub mod parameters;
+pub mod psql;
 pub mod statements;
 
 use std::fmt;

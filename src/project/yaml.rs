@@ -6,6 +6,9 @@
 //! scalar as a string and then refuses it, which makes the crate say where it stood. (The crate
 //! stamps an error with the start of the scalar being read, and reading goes on behind it.)
 
+mod document;
+mod gap;
+mod lines;
 mod node;
 mod shape;
 
@@ -13,10 +16,12 @@ use std::sync::Arc;
 
 use serde::de::DeserializeSeed;
 
+use super::control;
 use super::diagnostic::Diagnostic;
 use super::source::{Source, Span};
+use lines::Lines;
 use node::{NodeOf, Reader, Refuse};
-use shape::{Shape, ShapeOf, Shapes};
+use shape::{Shape, ShapeOf, Shapes, tag_refused};
 
 /// The most nodes one file may hold once its aliases are written out: far above any file a person
 /// writes, far below what an alias bomb unfolds to.
@@ -31,7 +36,8 @@ const BRACKETS_MAX: usize = 1_000;
 pub struct Node {
     /// What it is.
     pub content: Content,
-    /// A scalar's own place; for a list or map, the place of its first word.
+    /// A scalar's own place; for a list or map, the place of its first word, or of its brackets if they
+    /// are empty.
     pub span: Span,
 }
 
@@ -99,24 +105,31 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Diagnostic> {
                 "at most {BRACKETS_MAX} may be open at once; put large data into a file of its own"
             )));
     }
+    if let Some(problem) = control::refused_in_yaml(source) {
+        return Err(problem);
+    }
+    let lines = Lines::new(&source.text);
     let shapes = Shapes::default();
-    let shape = ShapeOf(&shapes)
-        .deserialize(serde_yaml::Deserializer::from_str(&source.text))
-        .map_err(|error| shapes.diagnose(error, source))?;
+    let document = || serde_yaml::Deserializer::from_str(&source.text);
+    let diagnose = |error| shapes.diagnose(error, source, &lines);
+    let shape = ShapeOf(&shapes).deserialize(document()).map_err(diagnose)?;
     if let Shape::Null = shape {
         return Err(Diagnostic::error("the file is empty")
             .at(source, Span::default())
             .help("write what it should hold, or remove it"));
     }
-    let reader = Reader::new(source);
-    if !matches!(shape, Shape::List(_) | Shape::Map(_)) {
-        let refused = Refuse(&reader).deserialize(serde_yaml::Deserializer::from_str(&source.text));
+    let reader = Reader::new(source, &lines);
+    let node = if matches!(shape, Shape::List(_) | Shape::Map(_)) {
+        NodeOf { reader: &reader, shape: &shape }.deserialize(document()).map_err(diagnose)?
+    } else {
+        let refused = Refuse(&reader).deserialize(document());
         let refused = refused.err().map(|error| error.to_string()).unwrap_or_default();
-        return Ok(reader.scalar(&shape, &refused));
+        reader.scalar(&shape, &refused)
+    };
+    match reader.tag() {
+        Some(tag) => Err(tag_refused(source, tag)),
+        None => Ok(node),
     }
-    NodeOf { reader: &reader, shape: &shape }
-        .deserialize(serde_yaml::Deserializer::from_str(&source.text))
-        .map_err(|error| shapes.diagnose(error, source))
 }
 
 /// Where brackets are nested deeper than allowed. Brackets in strings count too: this only has to
@@ -218,7 +231,7 @@ mod tests {
     fn an_alias_is_read_where_its_anchor_stands() {
         check(
             "a: &x 1\nb: *x\nc: &m {d: 2}\ne: *m\n",
-            r#"{a@1:1="1"n@1:4 b@2:1="1"n@1:4 c@3:1={d@3:8="2"n@3:11} e@4:1={d@3:8="2"n@3:11}}"#,
+            r#"{a@1:1="1"n@1:7 b@2:1="1"n@1:7 c@3:1={d@3:8="2"n@3:11} e@4:1={d@3:8="2"n@3:11}}"#,
         );
     }
 
@@ -233,13 +246,87 @@ mod tests {
         check("a:\n\tb: 1\n", "a tab cannot indent YAML at a.yaml:2:1");
         check("a: !now 3\n", "tags (`!word`) are not used here at a.yaml:1:4");
         check("a: &x {b: 1}\nc:\n  <<: *x\n", "merge keys (`<<`) are not used here at a.yaml:3:3");
-        check("a: 1\n---\nb: 2\n", "a file holds one document, and here a second one starts at a.yaml:1:1");
+        check("a: 1\n---\nb: 2\n", "a file holds one document, and here a second one starts at a.yaml:2:1");
         check("a: [1, 2\n", "not YAML: did not find expected ',' or ']' at a.yaml:2:1");
         check("a: *x\n", "not YAML: unknown anchor at a.yaml:1:4");
-        check(
-            "? [a]\n: 1\n",
-            "not YAML: invalid type: sequence, expected a key that is one word at a.yaml:1:3",
-        );
+        check("? [a]\n: 1\n", "a key is one word, neither a list nor a map at a.yaml:1:3");
+        check("- ? {a: b}\n  : 1\n", "a key is one word, neither a list nor a map at a.yaml:1:5");
+    }
+
+    #[test]
+    fn every_tag_is_refused_at_its_place() {
+        let check = |text: &str, place: &str| {
+            check(text, &format!("tags (`!word`) are not used here at a.yaml:{place}"));
+        };
+        check("rows:\n- {v: !!null x}\n", "2:7");
+        check("a: !!binary aGVsbG8=\n", "1:4");
+        check("a: !!str 5\n", "1:4");
+        check("a: !!int x\n", "1:4");
+        check("a: ! 5\n", "1:4");
+        check("a: &x !!str 5\n", "1:7");
+        check("a: !!str &x 5\n", "1:4");
+        check("a: !!str\nb: 1\n", "1:4");
+        check("- a\n- !!str\n", "2:3");
+        check("!!map\na: 1\n", "1:1");
+        check("a: 1\nb: !!seq [1]\n", "2:4");
+        check("a: 'it''s'\nb: !!seq\n  - 1\n", "2:4");
+        check("a: !!seq []\n", "1:4");
+        check("a: x\n  y\n!!str b: 1\n", "3:1");
+        check("a: |\n  x ! y\n\n  !!z\nb: !!map {}\n", "5:4");
+        check("a: &x 1\nb: *x\nc: !!map {d: *x}\n", "3:4");
+    }
+
+    #[test]
+    fn an_exclamation_mark_in_text_is_no_tag() {
+        check("a: wow !x\nb: 'a''!!b'\n", r#"{a@1:1="wow !x"@1:4 b@2:1="a'!!b"@2:4}"#);
+        check("a: x # !y\nb: |- # !z\n  !w\n", r#"{a@1:1="x"@1:4 b@2:1="!w"@2:4}"#);
+        check("a: x\n  !y\nb: >\n  !z\n  !w\n", r#"{a@1:1="x !y"@1:4 b@3:1="!z !w\n"@3:4}"#);
+        check("%TAG ! tag:x,2000:\n---\na: \"\\\"!b\"", r#"{a@3:1="\"!b"@3:4}"#);
+    }
+
+    #[test]
+    fn empty_brackets_have_a_place() {
+        let places = |text: &str| {
+            let source = Source::new("a.yaml", text);
+            let mut found = Vec::new();
+            let mut todo = vec![parse(&source).unwrap()];
+            while let Some(node) = todo.pop() {
+                match node.content {
+                    Content::List(items) if items.is_empty() => found.push(node.span),
+                    Content::Map(entries) if entries.is_empty() => found.push(node.span),
+                    Content::List(items) => todo.extend(items.into_iter().rev()),
+                    Content::Map(entries) => todo.extend(entries.into_iter().rev().map(|entry| entry.value)),
+                    _ => {}
+                }
+            }
+            let place = |span: &Span| {
+                let (line, column) = source.line_column(span.start as usize);
+                format!("{line}:{column}{}", &text[span.range()])
+            };
+            found.iter().map(place).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(places("[]"), "1:1[]");
+        assert_eq!(places("rows: [{}]"), "1:8{}");
+        assert_eq!(places("steps:\n  - a: 'it''s'\n    b: {}\n  - [ ]\n"), "3:8{} 4:5[ ]");
+        assert_eq!(places("[[], [[], x], {}]"), "1:2[] 1:7[] 1:15{}");
+        assert_eq!(places("a: &x []\nb: *x\nc: [*x, {}]\n"), "1:7[] 2:4*x 3:5*x 3:9{}");
+        assert_eq!(places("- |\n  []\n- # {}\n  []\n"), "4:3[]");
+    }
+
+    #[test]
+    fn places_are_right_whatever_ends_a_line() {
+        check("a: 1\r\nb: !x 2\r\n", "tags (`!word`) are not used here at a.yaml:2:4");
+        // Whoever shows a place counts `\n` alone.
+        check("a: 1\rb: 2\r", r#"{a@1:1="1"n@1:4 b@1:6="2"n@1:9}"#);
+        check("a: '\u{2028}'\nb: 2\n", "{a@1:1=\"\\u{2028}\"@1:4 b@2:1=\"2\"n@2:4}");
+    }
+
+    #[test]
+    fn characters_that_yaml_does_not_have_are_found() {
+        check("a: b\nc: d\u{7}e\n", "the file holds a control character, U+0007 at a.yaml:2:5");
+        check("a: b\0", "the file holds a NUL character at a.yaml:1:5");
+        check("a: \u{85}b\t\u{ffff}", "the file holds a control character, U+FFFF at a.yaml:1:7");
+        check("a: \"\\u001b\"", "{a@1:1=\"\\u{1b}\"@1:4}");
     }
 
     #[test]

@@ -106,3 +106,17 @@ pub enum Event<'a> {
         diagnostics: &'a [Diagnostic],
     },
 }
+
+impl Event<'_> {
+    /// What it warns of, for those who do not read its line.
+    pub fn warning(&self) -> Option<Diagnostic> {
+        match self {
+            Event::Warned(diagnostic) => Some((*diagnostic).clone()),
+            Event::Connected { is_unverified: true, .. } => Some(
+                Diagnostic::warning("the connection is encrypted, but nobody vouches for the server")
+                    .help("use sslmode=verify-full"),
+            ),
+            _ => None,
+        }
+    }
+}

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{Report, StepReport};
+use crate::project::diagnostic::Diagnostic;
 
 /// The version of the document's form.
 const VERSION: u32 = 1;
 
-/// The whole report.
-pub fn document(report: &Report) -> Value {
+/// The whole report, and what was warned of.
+pub fn document(report: &Report, warnings: &[Diagnostic]) -> Value {
     let exit = report.exit();
     json!({
         "version": VERSION,
@@ -32,7 +33,7 @@ pub fn document(report: &Report) -> Value {
             "file": scenario.file,
             "steps": scenario.steps.iter().map(step).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
-        "problems": report.problems().map(|it| it.json()).collect::<Vec<_>>(),
+        "problems": warnings.iter().chain(report.problems()).map(Diagnostic::json).collect::<Vec<_>>(),
     })
 }
 

@@ -35,7 +35,6 @@ impl<'a> Run<'a> {
         let dangers = pending.iter().filter(is_in_use).flat_map(|migration| lint(migration));
         let warnings: Vec<Diagnostic> = self.ahead.take().into_iter().chain(dangers).collect();
         warnings.iter().for_each(|warning| (self.emit)(Event::Warned(warning)));
-        report.warnings.extend(warnings);
         for migration in pending {
             (self.emit)(Event::MigrationBegun(&migration.title()));
             let migrated = self.apply(migration);

@@ -98,7 +98,7 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
     for entry in entries {
         let key_span = entry.key_span;
         match entry.key.as_str() {
-            "query" => query = reading.text(entry.value, "`query`"),
+            "query" => query = reading.passage(entry.value, "`query`"),
             "with" => {
                 with = reading.map(entry.value, "`with`")?;
                 for parameter in &with {

@@ -63,6 +63,10 @@ fn check(path: &Path) {
         let output = seedbed.run(&arguments.split_whitespace().map(fill).collect::<Vec<_>>());
         answer.push_str(&format!("$ seedbed {arguments}\n{}exit {}\n", output.text, output.status));
     }
+    for path in case.all("show") {
+        let text = fs::read_to_string(project.path().join(path)).unwrap_or_else(|error| format!("{error}\n"));
+        answer.push_str(&format!("\n-- {path} --\n{text}"));
+    }
     answer.push_str(&format!("\ndatabase\n{}", database.inventory()));
     let answer = elide(
         &answer,
@@ -114,7 +118,7 @@ impl Case {
     }
 }
 
-/// `\t` and `\xff` stand for bytes that an editor would hide or refuse; `\*1000{text}` repeats.
+/// `\t:` and `\xff` stand for bytes that an editor would hide or refuse; `\*1000{text}` repeats.
 fn unescape(line: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = line;
@@ -124,9 +128,9 @@ fn unescape(line: &str) -> Vec<u8> {
         if let Some(after) = rest.strip_prefix("t:") {
             bytes.push(b'\t');
             rest = after;
-        } else if let Some(after) = rest.strip_prefix("xff") {
-            bytes.push(0xff);
-            rest = after;
+        } else if let Some(byte) = rest.strip_prefix('x').and_then(|rest| rest.get(..2)) {
+            bytes.push(u8::from_str_radix(byte, 16).unwrap());
+            rest = &rest[3..];
         } else if let Some(after) = rest.strip_prefix('*') {
             let (count, after) = after.split_once('{').unwrap();
             let (text, after) = after.split_once('}').unwrap();

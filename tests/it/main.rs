@@ -3,6 +3,7 @@
 mod cases;
 mod connection;
 mod faults;
+mod output;
 mod pooler;
 mod proxy;
 mod readme;

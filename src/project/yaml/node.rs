@@ -1,32 +1,53 @@
 //! The second read: every scalar's text and place.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use super::lines::Lines;
 use super::shape::Shape;
-use super::{Content, Entry, Node, Scalar};
+use super::{Content, Entry, Node, Scalar, gap};
 use crate::project::source::{Source, Span};
+use crate::project::written;
 
 /// The file being read, and the scalar that was refused last.
 pub struct Reader<'a> {
     source: &'a Source,
-    lines: Lines,
+    lines: &'a Lines,
     found: RefCell<Option<String>>,
+    /// The byte behind what was read so far. What an alias repeats stands before it.
+    behind: Cell<usize>,
+    tag: Cell<Option<Span>>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of a file.
-    pub fn new(source: &'a Source) -> Reader<'a> {
-        Reader { source, lines: Lines::new(&source.text), found: RefCell::new(None) }
+    pub fn new(source: &'a Source, lines: &'a Lines) -> Reader<'a> {
+        Reader { source, lines, found: RefCell::new(None), behind: Cell::new(0), tag: Cell::new(None) }
+    }
+
+    /// The first tag of the file, once all of it was read. The library honours some and drops others.
+    pub fn tag(&self) -> Option<Span> {
+        let text = &self.source.text;
+        self.tag.get().or_else(|| gap::tag(text, self.behind.get(), text.len()))
     }
 
     /// The scalar that was just refused, with the place its refusal names.
     pub fn scalar(&self, shape: &Shape, refusal: &str) -> Node {
         let text = self.found.take().unwrap_or_default();
-        let start = self.lines.offset(&self.source.text, refusal_position(refusal));
-        let span = Span::new(start, scalar_end(&self.source.text, start, &text));
+        let file = &self.source.text;
+        let node = self.lines.offset(file, refusal_position(refusal));
+        let start = gap::behind_properties(file, node);
+        let style = file[start..].chars().next();
+        let (start, end) = match style {
+            // Nothing was written at all, and what comes next is another node.
+            _ if text.is_empty() && !matches!(style, Some('\'' | '"' | '|' | '>')) => (node, node),
+            _ => (start, written::end(file, start, &text)),
+        };
+        self.pass(start, end);
+        let is_block = matches!(style, Some('|' | '>')) && end > start;
+        let span = Span::new(start, if is_block { start + 1 } else { end });
         let content = match shape {
             Shape::Null if text.is_empty() => Content::Empty,
             Shape::Null => Content::Null,
@@ -34,6 +55,25 @@ impl<'a> Reader<'a> {
             Shape::List(_) | Shape::Map(_) => Content::Null,
         };
         Node { content, span }
+    }
+
+    /// The place of the empty brackets that come next.
+    fn empty(&self) -> Option<Span> {
+        let found = gap::empty_brackets(&self.source.text, self.behind.get())?;
+        self.pass(found.start as usize, found.end as usize);
+        Some(found)
+    }
+
+    /// Goes on behind a piece of the file, after a look for tags before it.
+    fn pass(&self, start: usize, end: usize) {
+        let behind = self.behind.get();
+        if start < behind {
+            return; // An alias repeats it.
+        }
+        if self.tag.get().is_none() {
+            self.tag.set(gap::tag(&self.source.text, behind, start));
+        }
+        self.behind.set(end);
     }
 }
 
@@ -104,7 +144,10 @@ impl<'de> Visitor<'de> for NodeOf<'_> {
             };
             items.push(item);
         }
-        let span = items.first().map_or(Span::default(), |first| self.opened(first.span));
+        let span = match items.first() {
+            Some(first) => self.opened(first.span),
+            None => self.reader.empty().unwrap_or_default(),
+        };
         Ok(Node { content: Content::List(items), span })
     }
 
@@ -125,13 +168,16 @@ impl<'de> Visitor<'de> for NodeOf<'_> {
             } else {
                 map.next_value_seed(NodeOf { shape, ..self })?
             };
-            // What has no place of its own, an empty list or a missing value, is found at its key.
+            // What has no place of its own, like a missing value, is found at its key.
             if value.span == Span::default() || value.content == Content::Empty {
                 value.span = key.span;
             }
             entries.push(Entry { key: text, key_span: key.span, value });
         }
-        let span = entries.first().map_or(Span::default(), |first| self.opened(first.key_span));
+        let span = match entries.first() {
+            Some(first) => self.opened(first.key_span),
+            None => self.reader.empty().unwrap_or_default(),
+        };
         Ok(Node { content: Content::Map(entries), span })
     }
 }
@@ -157,42 +203,5 @@ fn refusal_position(refusal: &str) -> (usize, usize) {
     match place {
         Some((line, column)) => (line.parse().unwrap_or(1), column.parse().unwrap_or(1)),
         None => (1, 1),
-    }
-}
-
-/// Where a scalar that starts at a known byte ends in the source.
-fn scalar_end(text: &str, start: usize, scalar: &str) -> usize {
-    let rest = &text[start..];
-    match rest.as_bytes().first() {
-        Some(quote @ (b'\'' | b'"')) => {
-            let mut escaped = false;
-            for (at, byte) in rest.bytes().enumerate().skip(1) {
-                match byte {
-                    b'\\' if *quote == b'"' && !escaped => escaped = true,
-                    byte if byte == *quote && !escaped => return start + at + 1,
-                    _ => escaped = false,
-                }
-            }
-            text.len()
-        }
-        Some(b'|' | b'>') => start + 1,
-        _ if rest.starts_with(scalar) => start + scalar.len(),
-        _ => start + rest.find(['\n', '\r']).unwrap_or(rest.len()),
-    }
-}
-
-/// The start of every line, so that a place is found without reading the text again.
-struct Lines(Vec<usize>);
-
-impl Lines {
-    fn new(text: &str) -> Lines {
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        Lines(std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect())
-    }
-
-    fn offset(&self, text: &str, (line, column): (usize, usize)) -> usize {
-        let Some(start) = self.0.get(line - 1) else { return text.len() };
-        let within = text[*start..].char_indices().nth(column - 1);
-        within.map_or(text.len(), |(at, _)| start + at)
     }
 }

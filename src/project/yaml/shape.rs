@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
 
-use super::{NODES_MAX, Scalar};
+use super::lines::Lines;
+use super::{NODES_MAX, Scalar, document, gap};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::{Source, Span};
 
@@ -44,29 +45,39 @@ impl Shapes {
     }
 
     /// The words for an error of the library, or for a refusal of our own.
-    pub fn diagnose(&self, error: serde_yaml::Error, source: &Arc<Source>) -> Diagnostic {
-        let at = error.location().map_or(0, |location| source.offset(location.line(), location.column()));
+    pub fn diagnose(&self, error: serde_yaml::Error, source: &Arc<Source>, lines: &Lines) -> Diagnostic {
+        let place = |location: serde_yaml::Location| (location.line(), location.column());
+        let at = error.location().map_or(0, |location| lines.offset(&source.text, place(location)));
         let here = source.text[at..].chars().next();
         let span = Span::new(at, at + here.map_or(0, char::len_utf8));
         if let Some((message, help)) = self.refusal.take() {
             return Diagnostic::error(message).at(source, span).help(help);
         }
+        // The library takes a tag for what the value must be, and complains of the value.
+        if let Some(tag) =
+            Some(gap::behind_properties(&source.text, at)).and_then(|to| gap::tag(&source.text, at, to))
+        {
+            return tag_refused(source, tag);
+        }
         let words = error.to_string();
+        if words.contains("more than one document") {
+            let at = document::second(&source.text).unwrap_or(at);
+            return Diagnostic::error("a file holds one document, and here a second one starts")
+                .at(source, Span::new(at, at + "---".len()))
+                .help("remove the `---`, or move what follows it into a file of its own");
+        }
         let (message, help) = match () {
             () if here == Some('\t')
                 || words.contains("cannot start any token") && line_has_tab(&source.text, at) =>
             {
                 ("a tab cannot indent YAML".to_owned(), Some("use spaces"))
             }
-            () if words.contains("more than one document") => (
-                "a file holds one document, and here a second one starts".to_owned(),
-                Some("remove the `---`, or move what follows it into a file of its own"),
-            ),
             () if words.contains("recursion limit") => ("nested too deeply".to_owned(), None),
             () if words.contains("repetition limit") => (
                 "aliases are repeated too often".to_owned(),
                 Some("write the values out, or put large data into a CSV file"),
             ),
+            () if words.contains(KEY) => (format!("a key is {KEY}"), Some("quote it if it is meant as text")),
             () if words.contains("EOF while parsing") => ("the file ends too early".to_owned(), None),
             () => (format!("not YAML: {}", without_location(&words)), None),
         };
@@ -79,8 +90,20 @@ fn line_has_tab(text: &str, at: usize) -> bool {
     text[start..at].contains('\t') || text[at..].starts_with('\t')
 }
 
-/// The library's message up to the place, which is shown as a place.
+/// The refusal of a tag.
+pub fn tag_refused(source: &Arc<Source>, tag: Span) -> Diagnostic {
+    Diagnostic::error(TAGS).at(source, tag).help(TAGS_HELP)
+}
+
+const TAGS: &str = "tags (`!word`) are not used here";
+const TAGS_HELP: &str = "quote the text if it starts with `!`";
+
+/// What a key is.
+const KEY: &str = "one word, neither a list nor a map";
+
+/// The library's message up to the place, which is shown as a place, and without the path before it.
 fn without_location(words: &str) -> String {
+    let words = words.find("invalid ").map_or(words, |start| &words[start..]);
     let words = words.split(" at line ").next().unwrap_or(words);
     words.split(" at position ").next().unwrap_or(words).to_owned()
 }
@@ -147,9 +170,7 @@ impl<'de> Visitor<'de> for ShapeOf<'_> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Shape, A::Error> {
-        Err(self
-            .0
-            .refuse("tags (`!word`) are not used here".to_owned(), "quote the text if it starts with `!`"))
+        Err(self.0.refuse(TAGS.to_owned(), TAGS_HELP))
     }
 }
 
@@ -171,7 +192,7 @@ impl<'de> Visitor<'de> for KeyOf<'_> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a key that is one word")
+        formatter.write_str(KEY)
     }
 
     fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<(), E> {
