@@ -66,6 +66,8 @@ pub struct Session {
     pub is_unverified: bool,
     /// Whether everything is one transaction that is never committed.
     is_rehearsal: bool,
+    /// Whether a transaction of this session has written anything yet.
+    has_written: bool,
     before: Vec<Wrote>,
     notices: mpsc::Receiver<(String, String)>,
 }
@@ -137,6 +139,7 @@ impl Session {
             facts: Facts::default(),
             is_unverified,
             is_rehearsal: false,
+            has_written: false,
             before: Vec::new(),
             notices,
         };
@@ -207,9 +210,9 @@ impl Session {
     /// is the answer to it.
     pub fn begin(&mut self, access: Access, first: &str) -> Result<Answer, Error> {
         let count = match access {
-            Access::Read => "",
             // What earlier transactions of this session wrote may still be counted: it is taken off.
-            Access::Write => WROTE,
+            Access::Write if self.has_written => count("true"),
+            Access::Read | Access::Write => String::new(),
         };
         let settings = self.settings(self.limits.statement, self.limits.lock);
         let sql = format!("{}{first}{settings}{count}", self.opening(access));
@@ -269,9 +272,13 @@ impl Session {
     /// transaction is answered like a success (rust-postgres#1334), but a SELECT in one fails, and
     /// COMMIT is then not reached.
     pub fn commit(&mut self, access: Access, last: &str) -> Result<Vec<Wrote>, Error> {
-        let count = if access == Access::Write { WROTE } else { "select 1;" };
+        let count = match access {
+            Access::Write => count(HAS_WRITTEN),
+            Access::Read => "select 1;".to_owned(),
+        };
         let sql = format!("{last}{count}\n{}", self.closing());
         let after = wrote(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
+        self.has_written |= !after.is_empty();
         let before = std::mem::take(&mut self.before);
         let own = after.into_iter().filter_map(|mut wrote| {
             if let Some(earlier) =
@@ -318,6 +325,7 @@ end $$;\n"
     /// Like [`Session::simple`], for a text that ends in COMMIT: once it is sent, a signal waits for
     /// the answer.
     pub fn simple_commit(&mut self, sql: String, limit: Duration) -> Result<Answer, Error> {
+        self.has_written = true;
         self.call(limit, Hurry::Never, simple(sql))
     }
 
@@ -436,14 +444,23 @@ impl Drop for Session {
 /// The SQLSTATE of [`Session::deleted_at_most`]; a class of our own.
 const DELETES_TOO_MUCH: &str = "SBD01";
 
-/// The rows written so far, by table, as the server's own counters have them.
-const WROTE: &str = "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),
+/// Asks for the rows written so far, by table, as the server's own counters have them, where a
+/// condition holds.
+fn count(condition: &str) -> String {
+    format!(
+        "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),
   pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-  and c.relname not in ('seedbed_ledger', 'seedbed_environment') and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
+where {condition} and c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+  and c.relname not in ('seedbed_ledger', 'seedbed_environment')
+  and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
     + pg_stat_get_xact_tuples_deleted(c.oid) > 0
-order by 1, 2;";
+order by 1, 2;"
+    )
+}
+
+/// Whether the transaction has written anything; where it has not, the tables are not looked at.
+const HAS_WRITTEN: &str = "pg_current_xact_id_if_assigned() is not null";
 
 fn wrote(answer: &Answer) -> Vec<Wrote> {
     let counted = answer.iter().filter(|row| row.len() == 5);

@@ -39,7 +39,7 @@ pub fn repairs(versions: &[Version]) -> Vec<Repair> {
                 version: version.version,
                 name: file.name.clone(),
                 from: row.clone(),
-                checksum: checksum(file)?,
+                checksum: checksum(file),
             })
         })
         .collect()

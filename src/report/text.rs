@@ -72,7 +72,7 @@ pub fn line(event: &Event, title_width: usize) -> String {
         | Event::Ended { .. }
         | Event::Retrying { .. } => String::new(),
         Event::Noticed { severity, message } if severity == "WARNING" => {
-            format!("  {ODD}warning{ODD:#} {}\n", printable(message))
+            format!("  {ODD}warning{ODD:#} {}\n", indented(message))
         }
         Event::Noticed { .. } => String::new(),
     }
@@ -106,7 +106,7 @@ pub fn progress(event: &Event) -> Option<String> {
             duration(*delay)
         )),
         Event::Noticed { severity, message } if severity != "WARNING" => {
-            Some(format!("{}: {}", severity.to_lowercase(), printable(message)))
+            Some(format!("{}: {}", severity.to_lowercase(), indented(message)))
         }
         Event::Settling { title, reason } => Some(format!(
             "{}: {} while it was being committed; asking the database what became of it",
@@ -115,6 +115,11 @@ pub fn progress(event: &Event) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// Words of somebody else's, which cannot pass for a line of the report.
+fn indented(words: &str) -> String {
+    printable(words).replace('\n', "\n    ")
 }
 
 fn step_line(step: &StepReport, title_width: usize) -> String {

@@ -39,13 +39,15 @@ impl Pooler {
             chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
             command.uid(owner.uid()).gid(owner.gid());
         }
-        let process = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("the tests need PgBouncer ({error}): run scripts/prepare"));
+        let process = command.spawn();
+        let process =
+            process.unwrap_or_else(|error| panic!("the tests need PgBouncer ({error}): run scripts/tools"));
+        let pooler = Pooler { process, directory };
+        let directory = &pooler.directory;
         let ready = directory.path().join(".s.PGSQL.7432");
         for _ in 0..500 {
             if ready.exists() {
-                return Pooler { process, directory };
+                return pooler;
             }
             thread::sleep(Duration::from_millis(10));
         }

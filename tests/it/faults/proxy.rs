@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -115,7 +115,7 @@ impl Drop for Proxy {
 /// How often a wait looks up.
 const LOOK_UP_EVERY: u8 = 20; // milliseconds
 
-fn accept(listener: &TcpListener, socket: &PathBuf, shared: &Arc<Mutex<Shared>>) {
+fn accept(listener: &TcpListener, socket: &Path, shared: &Arc<Mutex<Shared>>) {
     loop {
         let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
         let ready = poll(&mut fds, PollTimeout::from(LOOK_UP_EVERY)).unwrap();
@@ -129,7 +129,7 @@ fn accept(listener: &TcpListener, socket: &PathBuf, shared: &Arc<Mutex<Shared>>)
         if ready > 0 {
             let (client, _) = listener.accept().unwrap();
             client.set_nodelay(true).unwrap();
-            let (socket, shared) = (socket.clone(), shared.clone());
+            let (socket, shared) = (socket.to_owned(), shared.clone());
             thread::spawn(move || {
                 // A server that is down closes the port for the client.
                 if let Ok(server) = UnixStream::connect(socket) {

@@ -86,3 +86,14 @@ fn sweep(faults: VecDeque<Fault>, messages: &[(Way, String, bool)]) {
     assert!(struck * 10 >= total * 9, "only {struck} of {total} faults struck");
     assert!(found.is_empty(), "{} violations:\n\n{}", found.len(), found.join("\n\n"));
 }
+
+#[test]
+fn a_network_that_hands_on_one_byte_at_a_time_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.empty();
+    let proxy = super::proxy::Proxy::before(&super::trial::socket(), None).in_slices();
+    let output = bench.begin(&proxy, &[]).finish();
+    drop(proxy);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(bench.judge(&output), Vec::<String>::new(), "{}", output.text);
+}
