@@ -211,6 +211,13 @@ mod tests {
         );
         check(None, "PGPASSWORD=x PGUSER=u", "PGHOST=h\nPGPASSWORD=$canary", "u@h:5432/u");
         check(None, "PGHOST=h PGSERVICE=canary", "", "`PGSERVICE` is not supported; set PGHOST");
+        check(None, "PGHOST=h PGPORT=canary", "", "`PGPORT` is not a number from 1 to 65535; write digits");
+        check(
+            Some("postgres://u@h/db"),
+            "PGPORT=canary",
+            "",
+            "`--url` cannot be used: `PGPORT` is not a number from 1 to 65535; write digits alone, like 5432",
+        );
         check(None, "PGHOST=h PGSSLMODE=canary", "", "the value of `PGSSLMODE` is not known; use one");
     }
 

@@ -5,6 +5,7 @@ mod connection;
 mod output;
 mod proxy;
 mod readme;
+mod refusals;
 mod roster;
 mod round_trips;
 mod seeding;
