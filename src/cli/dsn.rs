@@ -50,8 +50,8 @@ fn named(url: Option<&str>, environment: &Environment) -> Result<Dsn, TargetErro
         }
     }
     for name in CONNECTION_STRINGS {
+        refuse_unusable(name, environment)?;
         if let Some(text) = environment.in_file(name) {
-            refuse_expansion(name, environment)?;
             return parse(name, text, environment.place(name), environment);
         }
     }
@@ -75,12 +75,16 @@ fn parse(
 
 fn libpq_variables(environment: &Environment) -> Result<impl Fn(&str) -> Option<String>, TargetError> {
     for (name, _) in VARIABLES.iter().filter(|(name, _)| environment.in_process(name).is_none()) {
-        refuse_expansion(name, environment)?;
+        refuse_unusable(name, environment)?;
     }
     Ok(|name: &str| environment.get(name).map(str::to_owned))
 }
 
-fn refuse_expansion(name: &str, environment: &Environment) -> Result<(), TargetError> {
+/// Refuses the file's value of a variable that matters, if it is not what its author wrote.
+fn refuse_unusable(name: &str, environment: &Environment) -> Result<(), TargetError> {
+    if let Some(fault) = environment.fault(name) {
+        return Err(fault.into());
+    }
     match environment.expansion(name) {
         Some(place) => Err(TargetError {
             message: format!("the `$` in `{name}` is taken for the beginning of a variable"),
@@ -186,8 +190,34 @@ mod tests {
              value in single quotes: `DATABASE_URL='…'`",
         );
         check(None, "", "PGHOST=h\nPGPASSWORD=\"$canary-\"", ".env:2:13: the `$` in `PGPASSWORD` is");
+        check(
+            None,
+            "",
+            "DATABASE_URL=postgres://u@h/db\nDATABASE_URL=canary",
+            ".env:2: `DATABASE_URL` is set twice",
+        );
+        check(None, "", "PGHOST=h\nPGPASSWORD=\"canary", ".env:2: this line is no variable");
+        check(
+            None,
+            "DATABASE_URL=postgres://u@h/db",
+            "DATABASE_URL='canary\nCONNECTION_STRING='",
+            "u@h:5432/db",
+        );
+        check(
+            None,
+            "",
+            "canary it's\nCONNECTION_STRING=postgres://u@h/db\nDATABASE_URL='canary",
+            "u@h:5432/db",
+        );
         check(None, "PGPASSWORD=x PGUSER=u", "PGHOST=h\nPGPASSWORD=$canary", "u@h:5432/u");
         check(None, "PGHOST=h PGSERVICE=canary", "", "`PGSERVICE` is not supported; set PGHOST");
+        check(None, "PGHOST=h PGPORT=canary", "", "`PGPORT` is not a number from 1 to 65535; write digits");
+        check(
+            Some("postgres://u@h/db"),
+            "PGPORT=canary",
+            "",
+            "`--url` cannot be used: `PGPORT` is not a number from 1 to 65535; write digits alone, like 5432",
+        );
         check(None, "PGHOST=h PGSSLMODE=canary", "", "the value of `PGSSLMODE` is not known; use one");
     }
 

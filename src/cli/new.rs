@@ -13,6 +13,7 @@ use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::load;
 use crate::project::migration::Migration;
 use crate::project::source::Source;
+use crate::project::written;
 use crate::report::exit::Exit;
 use crate::run::Run;
 
@@ -136,21 +137,19 @@ fn skeleton(table: &Table, catalog: &Catalog) -> String {
     match keys.as_slice() {
         [] => {
             let columns = table.columns.iter().filter(|column| !column.is_assigned_by_server());
-            let required: Vec<&str> =
-                columns.filter(|column| column.is_required()).map(|column| column.name.as_str()).collect();
-            let key = required.join(", ");
+            let required = columns.filter(|column| column.is_required()).map(|column| column.name.clone());
+            let key = names(&required.collect::<Vec<_>>());
             text.push_str(&format!(
                 "# No unique key tells its rows apart: name the columns that do.\nkey: [{key}]\n"
             ));
         }
-        [only] => text.push_str(&format!("key: [{}]\n", only.columns.join(", "))),
+        [only] => text.push_str(&format!("key: [{}]\n", names(&only.columns))),
         several => {
-            let all: Vec<String> =
-                several.iter().map(|key| format!("[{}]", key.columns.join(", "))).collect();
+            let all: Vec<String> = several.iter().map(|key| format!("[{}]", names(&key.columns))).collect();
             text.push_str(&format!(
                 "# Unique keys: {}.\nkey: [{}]\n",
                 all.join(" "),
-                several[0].columns.join(", ")
+                names(&several[0].columns)
             ));
         }
     }
@@ -166,13 +165,19 @@ fn skeleton(table: &Table, catalog: &Catalog) -> String {
         let (name, value, words) = cell(column, parent, catalog);
         let bullet = if first { "  - " } else { "    " };
         first = false;
-        text.push_str(format!("{:<40} # {words}", format!("{bullet}{name}: {value}")).trim_end());
+        text.push_str(
+            format!("{:<40} # {words}", format!("{bullet}{}: {value}", written::write(&name))).trim_end(),
+        );
         text.push('\n');
     }
     if first {
         text.push_str("  []\n");
     }
     text + &left_out.concat()
+}
+
+fn names(columns: &[String]) -> String {
+    columns.iter().map(|name| written::write(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// The name, an example value and the description of one column.
@@ -191,7 +196,8 @@ fn cell(column: &Column, parent: Option<&ForeignKey>, catalog: &Catalog) -> (Str
     }
     let parent_table = parent.and_then(|key| catalog.table_by_oid(key.parent));
     let Some(parent_table) = parent_table else {
-        let value = column.labels.as_ref().and_then(|labels| labels.first().cloned());
+        let value =
+            column.labels.as_ref().and_then(|labels| labels.first()).map(|label| written::write(label));
         return (column.name.clone(), value.unwrap_or_else(|| "null".to_owned()), words);
     };
     let required = if column.not_null { ", required" } else { ", may be null" };
@@ -203,7 +209,8 @@ fn cell(column: &Column, parent: Option<&ForeignKey>, catalog: &Catalog) -> (Str
             (short, "null".to_owned(), format!("{} by its {}{required}", parent_table.name, key.columns[0]))
         }
         Some(key) => {
-            let members: Vec<String> = key.columns.iter().map(|name| format!("{name}: null")).collect();
+            let members: Vec<String> =
+                key.columns.iter().map(|name| format!("{}: null", written::write(name))).collect();
             (
                 column.name.clone(),
                 format!("{{{}}}", members.join(", ")),

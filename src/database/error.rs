@@ -19,6 +19,10 @@ pub enum Error {
         /// Whether trying again may help: a port that is closed may open, a bad certificate stays bad.
         is_transient: bool,
     },
+    /// The server asks for a password, and there is none.
+    NoPassword,
+    /// TLS is demanded, and the server has none.
+    NoTls,
     /// The server said nothing for this long, and was given up.
     Silent(Duration),
     /// This signal asked the run to end.
@@ -93,9 +97,12 @@ impl Error {
             Error::Lost { is_transient: false, .. } => Class::Permanent,
             Error::Lost { .. } | Error::Silent(_) if phase == Phase::Commit => Class::Ambiguous,
             Error::Lost { .. } | Error::Silent(_) | Error::ReadOnly => Class::Transient,
-            Error::Interrupted(_) | Error::Late(_) | Error::Locked { .. } | Error::Unfit(_) => {
-                Class::Permanent
-            }
+            Error::NoPassword
+            | Error::NoTls
+            | Error::Interrupted(_)
+            | Error::Late(_)
+            | Error::Locked { .. }
+            | Error::Unfit(_) => Class::Permanent,
         }
     }
 
@@ -105,6 +112,8 @@ impl Error {
             Error::Server(error) => !error.ends_session(),
             Error::Unfit(_) => true,
             Error::Lost { .. }
+            | Error::NoPassword
+            | Error::NoTls
             | Error::Silent(_)
             | Error::Interrupted(_)
             | Error::Late(_)
@@ -177,6 +186,8 @@ impl fmt::Display for Error {
         match self {
             Error::Server(error) => write!(formatter, "{} ({})", error.message, error.sqlstate),
             Error::Lost { reason, .. } => formatter.write_str(reason),
+            Error::NoPassword => formatter.write_str("the server asks for a password, and there is none"),
+            Error::NoTls => formatter.write_str("TLS is demanded, and the server has none"),
             Error::Silent(limit) => {
                 write!(formatter, "the server was silent for {}", humantime::format_duration(*limit))
             }
@@ -212,6 +223,8 @@ impl From<postgres::Error> for Error {
             io = innermost.downcast_ref::<std::io::Error>().map(std::io::Error::kind).or(io);
         }
         let reason = match innermost.to_string() {
+            words if words == "password missing" => return Error::NoPassword,
+            words if words == "server does not support TLS" => return Error::NoTls,
             // rustls explains at length, with a link.
             words if words.contains("close_notify") => "the server closed the connection".to_owned(),
             words if words == "bytes remaining on stream" => {
@@ -222,7 +235,12 @@ impl From<postgres::Error> for Error {
         // A name that does not resolve has no kind of its own. A new name may take a while to
         // appear, so it is tried again like a closed port.
         let is_transient = match io {
-            Some(ErrorKind::PermissionDenied | ErrorKind::InvalidInput | ErrorKind::InvalidData) => false,
+            Some(
+                ErrorKind::PermissionDenied
+                | ErrorKind::InvalidInput
+                | ErrorKind::InvalidData
+                | ErrorKind::NotADirectory,
+            ) => false,
             Some(_) => !reason.contains("certificate") && !reason.contains("TLS"),
             None => false,
         };
@@ -276,6 +294,8 @@ mod tests {
         };
         check(Error::Lost { reason: "reset".into(), is_transient: true }, [Transient, Transient, Ambiguous]);
         check(Error::Lost { reason: "bad certificate".into(), is_transient: false }, [Permanent; 3]);
+        check(Error::NoPassword, [Permanent; 3]);
+        check(Error::NoTls, [Permanent; 3]);
         check(Error::Silent(Duration::from_secs(1)), [Transient, Transient, Ambiguous]);
         for state in ["57P01", "57P02", "57P03", "08006", "08000", "25P03"] {
             check(server(state), [Transient, Transient, Ambiguous]);

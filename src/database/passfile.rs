@@ -24,7 +24,7 @@ enum Reason {
 /// The password that the password file has for a connection, if it has one.
 ///
 /// The file is the connection string's `passfile` (or `PGPASSFILE`), else libpq's in the home
-/// directory, which need not exist. The first line that fits counts, of several hosts the first
+/// directory; as for libpq, none need exist. The first line that fits counts, of several hosts the first
 /// that has one.
 ///
 /// # Errors
@@ -37,7 +37,7 @@ pub fn password(dsn: &Dsn, get: Lookup) -> Result<Option<Secret>, PassfileError>
     };
     match read_private(&path) {
         Ok(text) => Ok(dsn.hosts.iter().find_map(|host| find(&text, host, dsn))),
-        Err(Reason::Unreadable(io::ErrorKind::NotFound)) if dsn.passfile.is_none() => Ok(None),
+        Err(Reason::Unreadable(io::ErrorKind::NotFound)) => Ok(None),
         Err(reason) => Err(PassfileError { path, reason }),
     }
 }
@@ -145,10 +145,14 @@ impl fmt::Display for PassfileError {
             Reason::OpenToOthers => {
                 write!(formatter, "others can read the password file `{}`", self.path.display())
             }
-            // What is no file may be no path either, but a password in the wrong place.
-            Reason::Unreadable(kind) => {
-                write!(formatter, "the password file cannot be read: {kind}")
+            // A file was found under it, so it is no password in the wrong place.
+            Reason::Unreadable(io::ErrorKind::InvalidData) => {
+                write!(formatter, "the password file `{}` is not UTF-8", self.path.display())
             }
+            Reason::Unreadable(io::ErrorKind::PermissionDenied) => {
+                write!(formatter, "the password file `{}` may not be read", self.path.display())
+            }
+            Reason::Unreadable(kind) => write!(formatter, "the password file cannot be read: {kind}"),
         }
     }
 }
@@ -215,7 +219,7 @@ b:5432:db:u:second
     }
 
     #[test]
-    fn the_usual_file_is_read_and_may_be_missing_but_a_named_one_may_not() {
+    fn the_usual_file_is_read_and_any_file_may_be_missing() {
         let (directory, path) = file("h:5432:db:u:usual\n", 0o600);
         let home = directory.path().display().to_string();
         let in_home = |name: &str| (name == "HOME").then(|| home.clone());
@@ -226,8 +230,14 @@ b:5432:db:u:second
         assert!(password(&dsn, &in_home).unwrap().is_none());
         assert!(password(&dsn, &|_| None).unwrap().is_none());
         let named = Dsn { passfile: Some(directory.path().join("named")), ..dsn.clone() };
+        assert!(password(&named, &in_home).unwrap().is_none());
+        let binary = directory.path().join("binary");
+        std::fs::write(&binary, b"h:5432:db:u:canary\xff\n").unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&binary, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let named = Dsn { passfile: Some(binary.clone()), ..dsn.clone() };
         let error = password(&named, &in_home).err().unwrap().to_string();
-        assert!(error.ends_with("cannot be read: entity not found"), "{error}");
+        assert_eq!(error, format!("the password file `{}` is not UTF-8", binary.display()));
         let nothing = Dsn { passfile: Some(PathBuf::from("/dev/null")), ..dsn };
         assert!(password(&nothing, &in_home).unwrap().is_none());
     }

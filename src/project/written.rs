@@ -3,6 +3,8 @@
 //! YAML folds lines and takes indentation away, but in every style without escapes the characters
 //! that are no white space stand in the file one after the other as they stand in the text.
 
+use super::control;
+
 /// Whether YAML takes a character for the end of a line.
 pub fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
@@ -48,6 +50,21 @@ pub fn locate(file: &str, start: usize, text: &str, offset: usize) -> Option<usi
     Some(end)
 }
 
+/// A text as it is written in a file, with quotes where it would be read as something else.
+pub fn write(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '/' | '+');
+    let inner = |c: char| is_plain(c) || matches!(c, ' ' | '-');
+    let is_word = text.starts_with(is_plain) && text.ends_with(is_plain) && text.chars().all(inner);
+    let is_null = text.eq_ignore_ascii_case("null");
+    if is_word && !is_null {
+        return text.to_owned();
+    }
+    if text.chars().any(control::is_harmful) {
+        return serde_json::Value::from(text).to_string(); // Its escapes are YAML's too.
+    }
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 fn quoted_end(rest: &str, quote: u8) -> Option<usize> {
     let bytes = rest.as_bytes();
     let mut at = 1;
@@ -64,6 +81,33 @@ fn quoted_end(rest: &str, quote: u8) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::project::source::Source;
+    use crate::project::yaml::{self, Content};
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let check = |text: &str, expected: &str| {
+            assert_eq!(write(text), expected);
+            let source = Source::new("a.yaml", format!("[{}]", write(text)));
+            let Content::List(items) = yaml::parse(&source).unwrap().content else { panic!("{text}") };
+            let [item] = items.as_slice() else { panic!("{text}") };
+            assert!(matches!(&item.content, Content::Scalar(read, _) if read == text), "{text}: {item:?}");
+        };
+        check("so so", "so so");
+        check("yes", "yes");
+        check("007", "007");
+        check("Null", "'Null'");
+        check("~", "'~'");
+        check("", "''");
+        check("it's: so", "'it''s: so'");
+        check("- a", "'- a'");
+        check(" a", "' a'");
+        check("a, b", "'a, b'");
+        check("a #b", "'a #b'");
+        check("...", "...");
+        check("!a", "'!a'");
+        check("a\nb\u{7}", "\"a\\nb\\u0007\"");
+    }
 
     #[test]
     fn a_scalar_ends_where_its_last_character_stands() {

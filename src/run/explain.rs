@@ -1,6 +1,7 @@
 //! Words for what the server or the connection says, at the author's place.
 
 use crate::database::connection::Connection;
+use crate::database::dsn::SslMode;
 use crate::database::error::{Error, ServerError};
 use crate::database::session::Session;
 use crate::plan::{Access, Batch, Cell, Statement};
@@ -135,6 +136,13 @@ pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
             return Diagnostic::error(format!("{name}: {error}"))
                 .help("create one, or set the role's search_path to one that exists");
         }
+        Error::NoPassword | Error::NoTls | Error::Lost { is_transient: false, .. } => {
+            return unlike(
+                Diagnostic::error(format!("cannot connect to {name}: {error}")),
+                error,
+                connection,
+            );
+        }
         _ => Diagnostic::error(format!("cannot reach {name}: {}", printable(&error.to_string()))),
     };
     let diagnostic = diagnostic.note(format!("tried for up to {} s", connection.wait.as_secs()));
@@ -142,6 +150,26 @@ pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
         Error::ReadOnly => "is it a standby, or was it made read-only? Connect to the primary",
         _ => "is the server running there, and may this machine reach it? --wait says how long to try",
     })
+}
+
+/// What one side demands and the other does not have: trying again changes nothing.
+fn unlike(diagnostic: Diagnostic, error: &Error, connection: &Connection) -> Diagnostic {
+    let dsn = &connection.dsn;
+    match error {
+        Error::NoPassword => {
+            diagnostic.help("set PGPASSWORD, or add a line for it to the password file (~/.pgpass)")
+        }
+        Error::NoTls if dsn.ssl_mode < SslMode::Require => {
+            diagnostic.help("`channel_binding=require` needs TLS: remove it, or let the server speak TLS")
+        }
+        Error::NoTls => {
+            diagnostic.help("let the server speak TLS, or do without where it has none: `sslmode=prefer`")
+        }
+        _ if dsn.is_socket() => {
+            diagnostic.help("name the directory that holds the server's socket, and may be entered")
+        }
+        _ => diagnostic,
+    }
 }
 
 fn refused(diagnostic: Diagnostic, server: &ServerError) -> Diagnostic {

@@ -8,6 +8,7 @@ mod pooler;
 mod proxy;
 mod readme;
 mod refinery_cli;
+mod refusals;
 mod roster;
 mod round_trips;
 mod seeding;

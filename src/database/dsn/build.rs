@@ -23,11 +23,9 @@ const APPLICATION_NAME_DEFAULT: &str = "seedbed";
 /// other.
 pub fn build(mut settings: Settings) -> Result<Dsn, DsnError> {
     let given = &mut settings;
-    let hosts = Host::list(
-        given.take_text("host").as_deref(),
-        given.take_text("hostaddr").as_deref(),
-        given.take_text("port").as_deref(),
-    )?;
+    let (names, addresses, ports) =
+        (given.take_text("host"), given.take_text("hostaddr"), given.take("port"));
+    let hosts = Host::list(names.as_deref(), addresses.as_deref(), ports.as_ref())?;
     let user = match given.take_text("user") {
         Some(user) => user,
         None => whoami::username().map_err(|_| {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::error::DsnError;
+use super::setting::Setting;
 
 /// PostgreSQL's port when none is given.
 const PORT_DEFAULT: u16 = 5432;
@@ -29,11 +30,12 @@ impl Host {
     pub(super) fn list(
         names: Option<&str>,
         addresses: Option<&str>,
-        ports: Option<&str>,
+        ports: Option<&Setting>,
     ) -> Result<Vec<Host>, DsnError> {
         let addresses: Vec<&str> = addresses.map(split).unwrap_or_default();
         let names: Vec<&str> = names.map(split).unwrap_or_else(|| addresses.clone());
-        let ports: Vec<&str> = ports.map(split).unwrap_or_default();
+        let port_name = ports.map_or("port", |ports| ports.name);
+        let ports: Vec<&str> = ports.map(|ports| split(&ports.value)).unwrap_or_default();
         if names.is_empty() {
             return Err(DsnError::new("no host is named")
                 .help("name one, like `postgres://user@localhost/database` or `host=/run/postgresql`"));
@@ -50,8 +52,9 @@ impl Host {
             .iter()
             .enumerate()
             .map(|(index, name)| {
-                let port = ports.get(index).or(ports.first());
-                Host::new(name, addresses.get(index).copied(), port.copied())
+                let port = ports.get(index).or(ports.first()).filter(|port| !port.is_empty());
+                let port = port.map(|port| parse_port(port, port_name)).transpose()?;
+                Host::new(name, addresses.get(index).copied(), port)
             })
             .collect::<Result<Vec<Host>, DsnError>>()?;
         let sockets = hosts.iter().filter(|host| host.is_socket()).count();
@@ -62,7 +65,7 @@ impl Host {
         Ok(hosts)
     }
 
-    fn new(name: &str, address: Option<&str>, port: Option<&str>) -> Result<Host, DsnError> {
+    fn new(name: &str, address: Option<&str>, port: Option<u16>) -> Result<Host, DsnError> {
         let address = match address {
             Some(address) => Some(address.parse().map_err(|_| {
                 DsnError::new("`hostaddr` is not an IP address")
@@ -70,11 +73,12 @@ impl Host {
             })?),
             None => None,
         };
-        let port = match port.filter(|port| !port.is_empty()) {
-            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(port_error)?,
-            None => PORT_DEFAULT,
+        let name = valid_name(name)?;
+        let (name, port) = match socket_file(&name) {
+            Some((directory, port)) => (directory.to_owned(), Some(port)),
+            None => (name, port),
         };
-        Ok(Host { name: valid_name(name)?, address, port })
+        Ok(Host { name, address, port: port.unwrap_or(PORT_DEFAULT) })
     }
 
     /// Whether this is the directory of a Unix socket.
@@ -127,8 +131,19 @@ fn valid_name(name: &str) -> Result<String, DsnError> {
     Ok(name.to_owned())
 }
 
-fn port_error() -> DsnError {
-    DsnError::new("the port is not a number from 1 to 65535").help(ESCAPES)
+/// The directory and port of a socket that is named by its file, as asyncpg takes it.
+fn socket_file(name: &str) -> Option<(&str, u16)> {
+    let (directory, port) = name.rsplit_once("/.s.PGSQL.")?;
+    let directory = if directory.is_empty() { "/" } else { directory };
+    Some((directory, port.parse().ok().filter(|_| name.starts_with('/'))?))
+}
+
+fn parse_port(port: &str, name: &str) -> Result<u16, DsnError> {
+    port.parse().ok().filter(|port| *port != 0).ok_or_else(|| match name {
+        "port" => DsnError::new("the port is not a number from 1 to 65535").help(ESCAPES),
+        name => DsnError::new(format!("`{name}` is not a number from 1 to 65535"))
+            .help("write digits alone, like 5432, or unset it"),
+    })
 }
 
 /// The usual reason why a URL falls apart in the wrong place.

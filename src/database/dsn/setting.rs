@@ -11,7 +11,8 @@ pub struct Settings(BTreeMap<&'static str, Setting>);
 
 /// One value, and the name its author used for it. It may be a password: it has no `Debug`.
 pub struct Setting {
-    name: &'static str,
+    /// The option or variable.
+    pub name: &'static str,
     /// The value as it was meant, quotes and escapes removed.
     pub value: String,
 }

@@ -34,6 +34,9 @@ const STRINGS: &[(&str, &str)] = &[
     ("postgres:///db?host=/run/pg", "me@/run/pg:5432/db"),
     ("postgres://u:p@/db?host=/run/pg&port=5433", "u@/run/pg:5433/db password=p"),
     ("postgres://u@/db?host=/cloudsql/a:b:c", "u@[/cloudsql/a:b:c]:5432/db"),
+    ("postgresql+asyncpg://u@/db?host=/run/pg/.s.PGSQL.5433", "u@/run/pg:5433/db"),
+    ("postgres://u@%2F.s.PGSQL.7/db?port=9", "u@/:7/db"),
+    ("host=/run/pg/.s.PGSQL.x user=u", "u@/run/pg/.s.PGSQL.x:5432/u"),
     ("postgres://u@h/db?hostaddr=10.0.0.1", "u@h:5432/db address=10.0.0.1"),
     ("postgres:///db?hostaddr=10.0.0.1&user=u", "u@10.0.0.1:5432/db address=10.0.0.1"),
     // SQLAlchemy
