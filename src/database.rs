@@ -3,6 +3,7 @@
 pub mod catalog;
 pub mod clock;
 pub mod connection;
+pub mod describe;
 pub mod dsn;
 pub mod error;
 pub mod facts;
