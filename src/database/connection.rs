@@ -112,7 +112,7 @@ impl Connection {
     /// The session, connecting first if there is none. What may pass, like a server that is still
     /// starting, is waited for; what cannot pass, like a wrong password, is an error at once.
     pub fn session(&mut self, emit: &mut dyn FnMut(Event)) -> Result<&mut Session, Error> {
-        let session = match self.session.take() {
+        let session = match self.session.take().filter(|session| !session.is_spent) {
             Some(session) => session,
             None => self.ready(None, emit)?,
         };

@@ -5,6 +5,20 @@ use postgres::types::{Kind as ClientKind, Type as ClientType};
 use crate::plan::description::{Column, Description, Kind, Type};
 use crate::plan::quote::identifier;
 
+/// Ends a transaction, and with it what the client library prepared in it to learn of a type. Behind a
+/// pooler the server's process goes to others now, who may want to use the same names.
+pub const END: &str = "rollback; do $$ declare it name; begin
+  for it in select name from pg_prepared_statements where name ~ '^s[0-9]+$' and statement ~ 'pg_catalog.pg_(type|enum|attribute)' loop
+    execute format('deallocate %I', it);
+  end loop;
+end $$";
+
+/// Whether the client library had to ask for a type that is not built in.
+pub fn has_asked(statement: &postgres::Statement) -> bool {
+    let columns = statement.columns().iter().map(|column| column.type_());
+    columns.chain(statement.params()).any(|theirs| ClientType::from_oid(theirs.oid()).is_none())
+}
+
 /// What a prepared statement returns and takes.
 pub fn description(statement: &postgres::Statement, untyped: Vec<usize>) -> Description {
     let columns = statement.columns().iter();

@@ -76,6 +76,8 @@ pub struct Session {
     begun: String,
     /// Whether a transaction is open that the next message ends: see [`Session::leave`].
     is_left: bool,
+    /// Whether the client library keeps statements that a pooler may not bring back.
+    pub is_spent: bool,
 }
 
 /// Ends the statement a session is running, from any thread.
@@ -150,6 +152,7 @@ impl Session {
             notices,
             begun: String::new(),
             is_left: false,
+            is_spent: false,
         };
         let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1));
         session.facts = Facts::read(&session.simple(facts::ask(), limit)?, nonce);
@@ -288,12 +291,17 @@ impl Session {
             let described = self.call(self.limits.statement, Hurry::Soon, move |client| {
                 let statement = client.prepare_typed(&sql, &typed)?;
                 let untyped = (0..typed.len()).filter(|at| typed[*at] == Type::TEXT);
-                Ok(describe::description(&statement, untyped.collect()))
+                let description = describe::description(&statement, untyped.collect());
+                Ok((description, describe::has_asked(&statement)))
             });
             let untyped = described.as_ref().err().and_then(untyped_parameter);
             match untyped.and_then(|number| types.get_mut(number - 1)) {
                 Some(untyped) if *untyped != Type::TEXT => *untyped = Type::TEXT,
-                _ => return described,
+                _ => {
+                    let (description, has_asked) = described?;
+                    self.is_spent |= has_asked && self.facts.is_pooled;
+                    return Ok(description);
+                }
             }
             self.leave();
             self.simple(self.begun.clone(), self.limits.statement)?;
@@ -355,7 +363,11 @@ end $$;\n"
     pub fn rollback(&mut self) -> Result<(), Error> {
         self.is_left = false;
         let limit = self.limits.statement;
-        self.call(limit, Hurry::Soon, simple(self.undoing().to_owned())).map(drop)
+        self.call(limit, Hurry::Soon, simple(self.end().to_owned())).map(drop)
+    }
+
+    fn end(&self) -> &'static str {
+        if self.is_spent && !self.is_rehearsal { describe::END } else { self.undoing() }
     }
 
     /// Sends SQL text as it is, in one round trip; rows come back as texts. `limit` zero waits for ever.
@@ -490,8 +502,11 @@ fn simple(sql: String) -> impl FnOnce(&mut Client) -> Result<Answer, postgres::E
 impl Drop for Session {
     fn drop(&mut self) {
         // A pooler would throw away the server's process if it got it back in a transaction.
-        if let Some(jobs) = self.jobs.as_ref().filter(|_| self.is_left && self.facts.is_pooled) {
-            let _ = jobs.send(Box::new(|client| drop(client.simple_query("rollback"))));
+        if let Some(jobs) =
+            self.jobs.as_ref().filter(|_| self.is_spent || self.is_left && self.facts.is_pooled)
+        {
+            let end = self.end();
+            let _ = jobs.send(Box::new(move |client| drop(client.simple_query(end))));
         }
         if self.jobs.take().is_some() {
             // Long enough for a goodbye, too short to be held up by a dead server.

@@ -97,10 +97,6 @@ fn advice(server: &ServerError, access: Access) -> Option<String> {
         }
         "25006" if access == Access::Read => "`assert` only reads; write with `add`, `delete` or `seed`",
         "25006" => "the server is read-only: is it a standby?",
-        // The client library prepares a statement for what it does not know of a type.
-        "26000" | "42P05" if access == Access::Read => {
-            "does a pooler stand between that keeps no prepared statements? Cast the columns of your own types to text"
-        }
         "42501" => "grant the right to the role of the connection, or connect as another one",
         _ => return None,
     };

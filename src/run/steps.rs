@@ -109,7 +109,8 @@ impl Run<'_> {
                 Err(Failure::Work(error)) => (error, Phase::Work),
             };
             report.end = End::Error;
-            if !error.leaves_session_usable() || error.is_read_only() {
+            let is_standby = batch.access == Access::Write && error.is_read_only();
+            if !error.leaves_session_usable() || is_standby {
                 self.connection.forget();
             } else if let Ok(session) = self.connection.session(self.emit) {
                 let _ = session.rollback();

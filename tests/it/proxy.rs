@@ -96,14 +96,16 @@ impl Proxy {
 /// answer was there did not wait for it.
 fn forward(client: UnixStream, mut server: UnixStream, counted: &Mutex<Trips>) {
     let mut client = BufReader::with_capacity(1 << 20, client);
-    let mut has_started = false;
+    let (mut has_started, mut has_waited, mut is_closing) = (false, false, false);
     loop {
-        let has_waited = client.buffer().is_empty();
+        has_waited |= client.buffer().is_empty();
         let Ok(message) = message(&mut client, has_started) else { break };
+        // Nobody waits for the answer to a goodbye, or to a Close and its Sync.
+        is_closing = has_started && (message[0] == b'C' || is_closing && message[0] == b'S');
         has_started = true;
-        if message[0] != b'X' {
+        if message[0] != b'X' && !is_closing {
             let mut trips = counted.lock().unwrap();
-            if has_waited && std::mem::take(&mut trips.is_answered) {
+            if std::mem::take(&mut has_waited) && std::mem::take(&mut trips.is_answered) {
                 trips.sql.push(String::new());
             }
             if let (Some(sql), Some(last)) = (sql(&message), trips.sql.last_mut()) {

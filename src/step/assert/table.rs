@@ -116,8 +116,7 @@ mod tests {
         check(
             &[&format!("{long}a|1")],
             &[&format!("{long}b|2")],
-            &format!("  a                                     b\n- …{0}a  1\n+ …{0}b  2", "x".repeat(16))
-                .replace("  a                                     b", &format!("  a{}b", " ".repeat(19))),
+            &format!("  a{0}b\n- …{1}a  1\n+ …{1}b  2", " ".repeat(19), "x".repeat(16)),
         );
     }
 }
