@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
 use super::quote::qualified;
 
 /// The tables a project names and those their foreign keys lead to.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default)]
 pub struct Catalog {
     /// From a name as the author writes it to the table's object id.
     pub names: BTreeMap<String, u32>,
@@ -18,7 +16,7 @@ pub struct Catalog {
 }
 
 /// A table.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Table {
     /// Its object id.
     pub oid: u32,
@@ -37,7 +35,7 @@ pub struct Table {
 }
 
 /// A column.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Column {
     /// Its name.
     pub name: String,
@@ -64,7 +62,7 @@ pub struct Column {
 }
 
 /// A unique key: immediate, neither partial nor on expressions.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Key {
     /// The index's name.
     pub name: String,
@@ -75,7 +73,7 @@ pub struct Key {
 }
 
 /// A foreign key.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct ForeignKey {
     /// The constraint's name.
     pub name: String,
