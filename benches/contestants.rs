@@ -23,16 +23,35 @@ pub fn help() -> Command {
     command
 }
 
-/// The server's own `psql`: Debian's is a wrapper, which takes twice as long.
+/// The server's own `psql`.
 pub fn psql(server: &Server, database: &str) -> Result<Command, String> {
     let program = server.programs().join("psql");
-    if !program.exists() {
-        return Err(format!("there is no `{}`", program.display()));
+    match program.exists() {
+        true => Ok(psql_at(&program, server, database)),
+        false => Err(format!("there is no `{}`", program.display())),
     }
+}
+
+/// The `psql` that a person calls. Debian's is a script, which looks for a cluster and calls the other.
+pub fn psql_on_path(server: &Server, database: &str) -> Result<Command, String> {
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let mut found =
+        std::env::split_paths(&directories).filter_map(|path| path.join("psql").canonicalize().ok());
+    match found.next() {
+        None => Err("there is none".to_owned()),
+        Some(program) if Some(&program) == server.programs().join("psql").canonicalize().ok().as_ref() => {
+            Err("it is the same program".to_owned())
+        }
+        // As it is called: the script goes by its name.
+        Some(_) => Ok(psql_at(Path::new("psql"), server, database)),
+    }
+}
+
+fn psql_at(program: &Path, server: &Server, database: &str) -> Command {
     let mut command = Command::new(program);
     command.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--username", "postgres", "--host"]);
     command.arg(server.socket()).args(["--dbname", database, "--file"]).arg(beside("roster.sql"));
-    Ok(command)
+    command
 }
 
 /// A script of the notebook's code, under the Python that `scripts/bench` has made.

@@ -14,8 +14,8 @@ mod trips;
 
 use std::ffi::OsString;
 
-use contestants::{bare, help, notebook, psql, seedbed, tell};
-use measure::{in_turn, peak_memory, ratio, run, weigh};
+use contestants::{bare, help, notebook, psql, psql_on_path, seedbed, tell};
+use measure::{Measured, in_turn, peak_memory, ratio, run, weigh};
 use server::Server;
 use table::{Row, Table};
 
@@ -23,6 +23,8 @@ use table::{Row, Table};
 const WARM_UPS: usize = 3;
 /// How often each contestant runs.
 const ROUNDS: usize = 40;
+/// The databases of those who tell the story, in the order of their runs.
+const DATABASES: [&str; 5] = ["seedbed", "psql", "psql_on_path", "notebook", "bare"];
 
 fn main() {
     // Two processes of the benchmark are this program itself.
@@ -41,53 +43,48 @@ fn compare() -> Table {
     let commands = [
         Ok(seedbed(server.socket(), "up", "seedbed")),
         psql(&server, "psql"),
+        psql_on_path(&server, "psql_on_path"),
         notebook(&server, "notebook"),
         Ok(bare(&server, "bare")),
         Ok(help()),
     ];
-    let [up, psql, notebook, bare, help] = in_turn(commands, WARM_UPS, ROUNDS);
-    for (database, times) in [("seedbed", &up), ("psql", &psql), ("notebook", &notebook), ("bare", &bare)] {
-        if times.is_ok() {
-            server.assert_told(database);
-        }
+    let times = in_turn(commands, WARM_UPS, ROUNDS);
+    for (database, _) in DATABASES.iter().zip(&times).filter(|(_, times)| times.is_ok()) {
+        server.assert_told(database);
     }
-
     let mut table = Table::new(&server, ROUNDS);
-    let to_psql = ratio(&up, &psql);
-    table.push(
-        Row::times("`seedbed up`, nothing left to do", &up)
-            .ratio(to_psql)
-            .target("≤ 0.5 × `psql`", to_psql.map(|ratio| ratio <= 0.5)),
-    );
-    table.push(Row::times("`psql -f`, the story as SQL", &psql).ratio(ratio(&psql, &psql)));
-    let factor = ratio(&notebook, &up);
-    let target = format!("≥ 25 × `seedbed up`: {:.1} ×", factor.unwrap_or(f64::NAN));
-    table.push(
-        Row::times("SQLAlchemy, the story as a notebook", &notebook)
-            .ratio(ratio(&notebook, &psql))
-            .target(&target, factor.map(|factor| factor >= 25.0)),
-    );
-    table.push(Row::times("a bare client, the same SQL: the floor", &bare).ratio(ratio(&bare, &psql)));
-    table.push(
-        Row::times("`seedbed --help`", &help)
-            .target("≤ 10 ms", help.as_ref().ok().map(|times| times.milliseconds(0.5) <= 10.0)),
-    );
+    wall_times(&mut table, &times);
     let peak = peak_memory(&seedbed(server.socket(), "up", "seedbed"), 5);
-    table.push(
-        Row::new("memory of `seedbed up`, at its peak", format!("{peak:.1} MiB"))
-            .target("≤ 20 MiB", Some(peak <= 20.0)),
-    );
+    let row = Row::new("memory of `seedbed up`, at its peak", format!("{peak:.1} MiB"));
+    table.push(row.target("≤ 20 MiB", Some(peak <= 20.0)));
     trips::count(&server, &mut table);
     table
 }
 
-/// A database for each, with the tables there.
+/// Creates the databases, with the tables in them.
 fn prepare(server: &Server) {
-    for database in ["seedbed", "psql", "notebook", "bare"] {
+    for database in DATABASES {
         server.create(database);
+        match database {
+            "seedbed" => drop(run(&mut seedbed(server.socket(), "migrate", database))),
+            _ => server.migrate(database),
+        }
     }
-    run(&mut seedbed(server.socket(), "migrate", "seedbed"));
-    for database in ["psql", "notebook", "bare"] {
-        server.client(database).batch_execute(include_str!("../migrations/V1__create_roster.sql")).unwrap();
-    }
+}
+
+fn wall_times(table: &mut Table, [up, psql, psql_on_path, notebook, bare, help]: &[Measured; 6]) {
+    let mut push = |what: &str, times: &Measured, target: &str, is_met: Option<bool>| {
+        table.push(Row::times(what, times).ratio(ratio(times, psql)).target(target, is_met));
+    };
+    let up_to_psql = ratio(up, psql);
+    push("`seedbed up`, nothing left to do", up, "≤ 0.5 × `psql`", up_to_psql.map(|ratio| ratio <= 0.5));
+    push("`psql -f`, the story as SQL", psql, "", None);
+    push("the same by the `psql` on the path, a wrapper", psql_on_path, "", None);
+    let factor = ratio(notebook, up);
+    let measured = factor.map_or(String::new(), |factor| format!(": {factor:.1} ×"));
+    let target = format!("≥ 25 × `seedbed up`{measured}");
+    push("SQLAlchemy, the story as a notebook", notebook, &target, factor.map(|factor| factor >= 25.0));
+    push("a bare client, the same SQL: the floor", bare, "", None);
+    let median = help.as_ref().ok().map(|times| times.milliseconds(0.5));
+    table.push(Row::times("`seedbed --help`", help).target("≤ 10 ms", median.map(|median| median <= 10.0)));
 }

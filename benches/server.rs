@@ -39,6 +39,11 @@ impl Server {
         self.client("postgres").batch_execute(&format!("create database {database}")).unwrap();
     }
 
+    /// Applies the project's migration as a person would, and leaves no history.
+    pub fn migrate(&self, database: &str) {
+        self.client(database).batch_execute(include_str!("../migrations/V1__create_roster.sql")).unwrap();
+    }
+
     /// A connection to a database.
     pub fn client(&self, database: &str) -> Client {
         connect(self.socket(), database)

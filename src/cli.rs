@@ -7,6 +7,9 @@ mod interrupt;
 mod new;
 mod options;
 mod out;
+mod plan;
+mod protect;
+mod repair;
 mod repeats;
 mod status;
 mod target;
@@ -48,7 +51,9 @@ Examples:
 Exit status:
   0 everything held                    3 the database is out of reach, or refused us
   1 a step did not hold, or its SQL    4 a migration failed, or the history does not fit
-  2 usage, or the project is invalid   6 a commit whose outcome could not be learned
+  2 usage, or the project is invalid   5 another runner held the lock for too long
+                                       6 a commit whose outcome could not be learned
+                                       7 the database is protected, or another one
   130, 143 interrupted; the running step was rolled back";
 
 #[derive(Debug, Subcommand)]
@@ -82,10 +87,43 @@ enum Command {
         /// Scenarios to run, by file name or title [default: all]
         scenarios: Vec<String>,
     },
-    /// Show which migrations are applied, pending, or do not fit
+    /// Show what `up` would do
+    ///
+    /// Lists the pending migrations, with what is dangerous about them on a database in use, and the
+    /// steps behind them. Writes nothing. `up --dry-run` does all of it and rolls it back.
+    Plan {
+        /// Scenarios to show, by file name or title [default: all]
+        scenarios: Vec<String>,
+    },
+    /// Show which migrations are applied, pending, or do not fit, and what ran last
     ///
     /// Writes nothing. Exits with 4 when the history does not fit the files.
-    Status,
+    Status {
+        /// Exit with 1 when migrations are pending
+        #[arg(long)]
+        exit_code: bool,
+    },
+    /// Accept changed migration files
+    ///
+    /// Without versions, shows each row of the history whose file has changed since, with the old and
+    /// the new checksum. With versions, writes these rows anew. No migration is run.
+    Repair {
+        /// Versions to write anew
+        versions: Vec<i64>,
+    },
+    /// Record migrations as applied without running them
+    ///
+    /// For a database that has the tables already and was never migrated by a tool. Every file up to
+    /// the version is recorded; those above it are pending.
+    Baseline {
+        /// The version that the database is at
+        version: i32,
+    },
+    /// Show or record what the database is, and whether it is protected
+    ///
+    /// The name is kept in the database itself. Steps that delete are refused where it is protected, or
+    /// is another one than --environment says, unless --confirm names it.
+    Environment(protect::Record),
     /// Find mistakes without running anything
     ///
     /// Reads every file and lists everything that can be known to be wrong without a database, all
@@ -111,7 +149,11 @@ pub fn main() -> ExitCode {
         Command::Run { scenarios } => up::up(&cli.options, scenarios, up::Migrations::Not),
         Command::Migrate => up::migrate(&cli.options),
         Command::Seed { fixtures } => up::seed(&cli.options, fixtures),
-        Command::Status => status::status(&cli.options),
+        Command::Plan { scenarios } => plan::plan(&cli.options, scenarios),
+        Command::Status { exit_code } => status::status(&cli.options, *exit_code),
+        Command::Repair { versions } => repair::repair(&cli.options, versions),
+        Command::Baseline { version } => repair::baseline(&cli.options, *version),
+        Command::Environment(record) => protect::environment(&cli.options, record),
         Command::Check => check::check(&cli.options),
         Command::New(new) => new::new(&cli.options, new),
     };

@@ -7,6 +7,8 @@
 pub mod apply;
 pub mod history;
 pub mod lint;
+pub mod outcome;
+pub mod record;
 pub mod repair;
 pub mod state;
 pub mod stepwise;

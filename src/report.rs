@@ -3,6 +3,7 @@
 pub mod event;
 pub mod exit;
 pub mod json;
+pub mod log;
 pub mod text;
 
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub struct Report {
     pub applied_before: usize,
     /// Scenarios in the order they ran.
     pub scenarios: Vec<ScenarioReport>,
+    /// Whether everything was rolled back at the end, because it was only tried.
+    pub is_rehearsal: bool,
     /// What stopped the command as a whole.
     pub stopped: Option<(Exit, Vec<Diagnostic>)>,
     /// How long it took.
@@ -126,10 +129,9 @@ impl Report {
         self.scenarios.iter().flat_map(|scenario| &scenario.steps)
     }
 
-    /// Everything there is to say, worst first within each step.
-    pub fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
-        let stopped = self.stopped.iter().flat_map(|(_, diagnostics)| diagnostics);
-        self.steps().flat_map(|step| &step.diagnostics).chain(stopped)
+    /// What is to be said of the command as a whole, beside its steps.
+    pub fn problems(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.stopped.iter().flat_map(|(_, diagnostics)| diagnostics)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The run: what was planned, against one database, into a report.
 
 pub mod explain;
+pub mod guard;
 pub mod migrations;
 pub mod steps;
 
@@ -11,7 +12,7 @@ use crate::database::connection::Connection;
 use crate::database::error::{Class, Error, Phase};
 use crate::database::retry::{Attempts, Policy};
 use crate::database::session::Session;
-use crate::plan::Batch;
+use crate::plan::{Access, Batch};
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::scenario::Scenario;
@@ -19,6 +20,7 @@ use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::{Report, ScenarioReport};
 use crate::step::Step;
+use guard::Guard;
 
 /// What to do with a project.
 pub struct Work<'a> {
@@ -30,6 +32,8 @@ pub struct Work<'a> {
     pub stories: Vec<Story<'a>>,
     /// How often a step or migration is tried when the connection fails under it.
     pub retry: Policy,
+    /// What steps may do to the database.
+    pub guard: Guard,
 }
 
 /// Steps under a title: a scenario, or what a command makes up.
@@ -64,7 +68,10 @@ pub fn run(work: &Work, connection: &mut Connection, emit: &mut dyn FnMut(Event)
         report.stopped = Some((stop.exit, stop.diagnostics));
     }
     report.run = connection.run.clone();
+    report.is_rehearsal = connection.mode.rehearses;
     report.elapsed = started.elapsed();
+    let diagnostics = report.stopped.as_ref().map_or(&[][..], |(_, diagnostics)| diagnostics);
+    emit(Event::Ended { exit: report.exit().code(), elapsed: report.elapsed, diagnostics });
     report
 }
 
@@ -74,6 +81,8 @@ pub struct Run<'a> {
     connection: &'a mut Connection,
     emit: &'a mut dyn FnMut(Event),
     steps_begun: usize,
+    /// That the database is ahead of the files, if it is and nobody was told yet.
+    ahead: Option<Diagnostic>,
 }
 
 impl<'a> Run<'a> {
@@ -83,7 +92,7 @@ impl<'a> Run<'a> {
         connection: &'a mut Connection,
         emit: &'a mut dyn FnMut(Event),
     ) -> Run<'a> {
-        Run { work, connection, emit, steps_begun: 0 }
+        Run { work, connection, emit, steps_begun: 0, ahead: None }
     }
 
     fn all(&mut self, report: &mut Report) -> Result<(), Stop> {
@@ -97,7 +106,8 @@ impl<'a> Run<'a> {
         if work.stories.is_empty() {
             return Ok(());
         }
-        let batches = self.compile()?;
+        let batches = self.compile(report)?;
+        self.check_environment()?;
         for (story, batches) in work.stories.iter().zip(&batches) {
             let title_width = story.steps.iter().map(|step| step.title.text.chars().count()).max();
             (self.emit)(Event::ScenarioBegun {
@@ -116,7 +126,7 @@ impl<'a> Run<'a> {
 
     /// Compiles every step of every story before the first one runs, so that what the catalog shows to
     /// be wrong is said before anything is done, all at once.
-    fn compile(&mut self) -> Result<Vec<Vec<Batch>>, Stop> {
+    fn compile(&mut self, report: &Report) -> Result<Vec<Vec<Batch>>, Stop> {
         let work = self.work;
         let steps = work.stories.iter().flat_map(|story| story.steps);
         let names: Vec<&str> = steps.flat_map(|step| step.action.tables(work.project)).collect();
@@ -141,9 +151,11 @@ impl<'a> Run<'a> {
             }
             batches.push(compiled);
         }
-        match problems.is_empty() {
-            true => Ok(batches),
-            false => Err(Stop { exit: Exit::Invalid, diagnostics: problems }),
+        match (problems.is_empty(), report.migrations.is_empty()) {
+            (true, _) => Ok(batches),
+            (false, true) => Err(Stop { exit: Exit::Invalid, diagnostics: problems }),
+            // The status of an invalid project promises that nothing was touched.
+            (false, false) => Err(Stop { exit: Exit::DidNotHold, diagnostics: problems }),
         }
     }
 
@@ -151,15 +163,38 @@ impl<'a> Run<'a> {
     pub fn reading<T>(
         &mut self,
         what: &str,
-        mut read: impl FnMut(&mut Session) -> Result<T, Error>,
+        read: impl FnMut(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Stop> {
+        self.outside(what, Access::Read, read)
+    }
+
+    /// Writes something outside of any step, on a new connection if need be: something that is as good
+    /// when it is done twice.
+    pub fn writing<T>(
+        &mut self,
+        what: &str,
+        write: impl FnMut(&mut Session) -> Result<T, Error>,
+    ) -> Result<T, Stop> {
+        self.outside(what, Access::Write, write)
+    }
+
+    fn outside<T>(
+        &mut self,
+        what: &str,
+        access: Access,
+        mut work: impl FnMut(&mut Session) -> Result<T, Error>,
     ) -> Result<T, Stop> {
         let mut attempts = Attempts::begin(self.work.retry);
         loop {
-            let session = match self.connection.session(self.emit) {
+            let session = match access {
+                Access::Read => self.connection.session(self.emit),
+                Access::Write => self.connection.writing(self.emit),
+            };
+            let session = match session {
                 Ok(session) => session,
                 Err(error) => return Err(self.stop(&error)),
             };
-            let error = match read(session) {
+            let error = match work(session) {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -169,6 +204,13 @@ impl<'a> Run<'a> {
             };
             self.connection.forget();
             self.pause(what, &error, attempts.made() - 1, delay)?;
+        }
+    }
+
+    /// Tells what the server has said on its own.
+    fn tell_notices(&mut self) {
+        for (severity, message) in self.connection.notices() {
+            (self.emit)(Event::Noticed { severity, message });
         }
     }
 

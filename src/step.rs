@@ -35,6 +35,8 @@ pub struct Kind {
     pub outcomes: &'static [Outcome],
     /// The ends that are fine unless `expect` says otherwise.
     pub accepted: &'static [Outcome],
+    /// Whether it deletes, which a protected database refuses.
+    pub deletes: bool,
     /// Reads the rest of the step; `None` when problems were noted that leave nothing to run.
     pub parse: Parse,
 }

@@ -15,7 +15,7 @@ use crate::project::migration::Migration;
 use crate::project::source::Source;
 use crate::project::written;
 use crate::report::exit::Exit;
-use crate::run::{Run, Work};
+use crate::run::Run;
 
 /// What can be begun.
 #[derive(Debug, Subcommand)]
@@ -115,7 +115,7 @@ fn scenario(name: &str) -> Result<(PathBuf, String), Refusal> {
 
 fn fixture(options: &Options, name: &str) -> Result<String, Refusal> {
     let project = Default::default();
-    let work = Work { project: &project, migrate: false, stories: Vec::new(), retry: options.retry() };
+    let work = options.work(&project);
     let mut target = Target::choose(options)?;
     let quiet = Options { quiet: true, ..options.clone() };
     let mut terminal = terminal::Terminal::new(&quiet);

@@ -7,6 +7,9 @@ use clap::{Args, ValueEnum};
 
 use crate::database::retry::Policy;
 use crate::database::session::Limits;
+use crate::project::Project;
+use crate::run::Work;
+use crate::run::guard::Guard;
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -27,6 +30,10 @@ pub struct Options {
     /// It listens on no port, and is stopped and removed at the end, whatever the end is.
     #[arg(long, global = true, conflicts_with = "url", help_heading = "Database")]
     pub throwaway: bool,
+
+    /// Create the database if it is not there
+    #[arg(long, global = true, conflicts_with = "throwaway", help_heading = "Database")]
+    pub create: bool,
 
     /// The .env file to read [default: the nearest one in the project or above it]
     #[arg(long, value_name = "FILE", global = true, help_heading = "Database")]
@@ -72,6 +79,28 @@ pub struct Options {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration, global = true, help_heading = "Patience")]
     pub lock_timeout: Duration,
 
+    /// What this run takes the database for, like production; see `seedbed environment`
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SEEDBED_ENVIRONMENT",
+        global = true,
+        help_heading = "Protection"
+    )]
+    pub environment: Option<String>,
+
+    /// Let steps delete in the protected or other environment of this name
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Protection")]
+    pub confirm: Option<String>,
+
+    /// The most rows one step may delete, cascades included
+    #[arg(long, value_name = "N", default_value_t = 1000, global = true, help_heading = "Protection")]
+    pub max_delete: u64,
+
+    /// Do everything, and roll it back at the end; sequences keep what they gave out
+    #[arg(long, global = true, help_heading = "Protection")]
+    pub dry_run: bool,
+
     /// Write the result as one JSON document to standard output
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
@@ -79,6 +108,10 @@ pub struct Options {
     /// Only tell what failed, and the result
     #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
+
+    /// Write what happens to standard error, in this form
+    #[arg(long, value_name = "FORM", default_value = "text", global = true, help_heading = "Output")]
+    pub log: Log,
 
     /// Tell of everything, as it begins
     #[arg(long, short, global = true, help_heading = "Output")]
@@ -103,6 +136,20 @@ impl Options {
         }
     }
 
+    /// What steps may do.
+    pub fn guard(&self) -> Guard {
+        Guard {
+            environment: self.environment.clone(),
+            confirmed: self.confirm.clone(),
+            deleted_max: self.max_delete,
+        }
+    }
+
+    /// Work that has no steps yet.
+    pub fn work<'a>(&self, project: &'a Project) -> Work<'a> {
+        Work { project, migrate: false, stories: Vec::new(), retry: self.retry(), guard: self.guard() }
+    }
+
     /// How often steps and migrations are tried.
     pub fn retry(&self) -> Policy {
         Policy {
@@ -112,6 +159,15 @@ impl Options {
             total_max: Duration::MAX, // The run's own deadline is the limit.
         }
     }
+}
+
+/// The form in which events are written while they happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Log {
+    /// Words for people
+    Text,
+    /// One JSON object a line, for a collector of logs
+    Json,
 }
 
 /// When to use colours.

@@ -8,7 +8,7 @@ use super::environment::{EnvFile, EnvPlace, Environment};
 use super::interrupt;
 use super::options::Options;
 use crate::database::clock::Clock;
-use crate::database::connection::Connection;
+use crate::database::connection::{Connection, Mode};
 use crate::database::dsn::Dsn;
 use crate::database::throwaway::{Throwaway, ThrowawayError};
 use crate::project::diagnostic::Diagnostic;
@@ -48,7 +48,8 @@ impl Target {
 
     fn new(options: &Options, dsn: Dsn, throwaway: Option<Throwaway>) -> Target {
         let clock = Clock::start(options.deadline);
-        let connection = Connection::new(dsn, options.limits(), options.wait, clock.clone());
+        let mut connection = Connection::new(dsn, options.limits(), options.wait, clock.clone());
+        connection.mode = Mode { creates: options.create, rehearses: options.dry_run };
         interrupt::watch(clock, connection.running());
         Target { connection, _throwaway: throwaway }
     }

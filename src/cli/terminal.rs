@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::options::Options;
+use super::options::{Log, Options};
 use super::repeats::Repeats;
 use super::{Refusal, out};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::report::event::Event;
-use crate::report::{Report, json, text};
+use crate::report::{Report, json, log, text};
 
 /// How long something may take before a spinner says what it is.
 const SPINNER_AFTER: Duration = Duration::from_millis(400);
@@ -28,19 +28,28 @@ pub struct Terminal<'a> {
     repeats: Repeats,
     /// Warnings that are told at the end, as JSON is.
     warnings: Vec<Diagnostic>,
+    /// Tells the run from all others.
+    run: String,
 }
 
 impl<'a> Terminal<'a> {
     /// A terminal for a run that is about to begin.
     pub fn new(options: &'a Options) -> Terminal<'a> {
         let is_watched = std::io::stderr().is_terminal() && !options.quiet && !options.verbose;
+        let is_watched = is_watched && options.log == Log::Text;
         Terminal {
             options,
             title_width: 0,
             spinner: is_watched.then(Spinner::start),
             repeats: Repeats::default(),
             warnings: Vec::new(),
+            run: String::new(),
         }
+    }
+
+    /// Names the run whose events will come.
+    pub fn is_of(&mut self, run: &str) {
+        run.clone_into(&mut self.run);
     }
 
     /// Shows warnings about the project.
@@ -62,6 +71,11 @@ impl<'a> Terminal<'a> {
         if let Event::ScenarioBegun { title_width, .. } = event {
             self.title_width = *title_width;
         }
+        if self.options.log == Log::Json {
+            let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
+            let _ = writeln!(std::io::stderr(), "{}", log::line(event, &time, &self.run));
+            return self.report(event);
+        }
         let progress = text::progress(event);
         if let Some(spinner) = &self.spinner {
             spinner.say(progress.clone());
@@ -76,16 +90,20 @@ impl<'a> Terminal<'a> {
         if let Some(progress) = progress.filter(|_| is_worth_a_line && self.spinner.is_none()) {
             let _ = writeln!(anstream::stderr(), "{}{progress}{:#}", text::FAINT, text::FAINT);
         }
+        self.report(event);
+        if let Event::StepEnded(step) = event
+            && !self.options.json
+        {
+            print_diagnostics(&step.diagnostics);
+        }
+    }
+
+    fn report(&mut self, event: &Event) {
         if !self.options.quiet && !self.options.json {
             out::coloured(&text::line(event, self.title_width));
         }
         if self.options.json {
             self.warnings.extend(event.warning());
-        }
-        if let Event::StepEnded(step) = event
-            && !self.options.json
-        {
-            print_diagnostics(&step.diagnostics);
         }
     }
 
@@ -95,7 +113,7 @@ impl<'a> Terminal<'a> {
         if self.options.json {
             return print_json(&json::document(report, &self.into_warnings()));
         }
-        if let Some((_, diagnostics)) = &report.stopped {
+        if let Some((_, diagnostics)) = report.stopped.as_ref().filter(|_| self.options.log == Log::Text) {
             print_diagnostics(diagnostics);
         }
         out::coloured(&text::summary(report));

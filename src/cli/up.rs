@@ -105,7 +105,8 @@ fn work(
         Ok(target) => target,
         Err(refusal) => return Err(refusal.behind(terminal.into_warnings())),
     };
-    let work = Work { project, migrate, stories, retry: options.retry() };
+    terminal.is_of(&target.connection.run);
+    let work = Work { migrate, stories, ..options.work(project) };
     let report = run(&work, &mut target.connection, &mut |event| terminal.show(&event));
     // The server goes first, so that nothing is left when the last line is read.
     drop(target);
@@ -114,7 +115,7 @@ fn work(
 }
 
 /// The scenarios of these names: a file's name with or without directory and extension, or a title.
-fn select<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Scenario>, Refusal> {
+pub fn select<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Scenario>, Refusal> {
     if names.is_empty() {
         return Ok(project.scenarios.iter().collect());
     }

@@ -58,6 +58,9 @@ pub struct Mode {
 /// The least time that is spent on finding out what became of a commit.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long an earlier session of this run may take to end.
+const OWN_ENDS_WITHIN: Duration = Duration::from_secs(2);
+
 /// What a connection is running, for those who may have to end it from another thread.
 #[derive(Clone, Default)]
 pub struct Running(Arc<Mutex<Option<Cancel>>>);
@@ -111,9 +114,14 @@ impl Connection {
     pub fn session(&mut self, emit: &mut dyn FnMut(Event)) -> Result<&mut Session, Error> {
         let session = match self.session.take() {
             Some(session) => session,
-            None => self.open(emit)?,
+            None => self.ready(None, emit)?,
         };
         Ok(self.session.insert(session))
+    }
+
+    /// What the server has said on its own, if there is a session.
+    pub fn notices(&mut self) -> Vec<(String, String)> {
+        self.session.as_mut().map(Session::notices).unwrap_or_default()
     }
 
     /// Gives the session up: the next use makes a new one.
@@ -132,11 +140,7 @@ impl Connection {
         let is_new = !std::mem::replace(&mut self.need, Need { writes: true, lock: true }).lock;
         match self.session.take() {
             Some(session) if session.facts.is_read_only => drop(session),
-            Some(mut session) if is_new => match self.take_lock(&mut session, emit) {
-                Ok(()) => self.session = Some(session),
-                Err(error) if error.class(Phase::Connect) == Class::Permanent => return Err(error),
-                Err(_) => {} // It was cut meanwhile; the next one takes the lock as it is made.
-            },
+            Some(session) if is_new => self.session = Some(self.ready(Some(session), emit)?),
             other => self.session = other,
         }
         self.session(emit)
@@ -171,12 +175,7 @@ impl Connection {
 
     fn ask(mut self, question: &dyn Fn(&str) -> String, emit: &mut dyn FnMut(Event)) -> Result<bool, Error> {
         let wait = self.limits.lock;
-        let mut attempts = Attempts::begin(Policy {
-            attempts_max: u32::MAX,
-            delay_first: Duration::from_millis(250),
-            delay_max: Duration::from_secs(2),
-            total_max: Duration::MAX,
-        });
+        let mut attempts = self.tries(Duration::from_millis(250), Duration::from_secs(2), Duration::MAX);
         loop {
             let session = self.session(emit)?;
             let schema = session.schema()?;
@@ -200,26 +199,47 @@ impl Connection {
         }
     }
 
+    /// A session with the lock of the run, if that is needed: this one, or a new one. One that is cut
+    /// while it waits for the lock is replaced, and the wait goes on.
+    fn ready(&mut self, mut session: Option<Session>, emit: &mut dyn FnMut(Event)) -> Result<Session, Error> {
+        let runner = self.limits.runner;
+        let mut waits = self.tries(Duration::from_millis(25), Duration::from_secs(1), runner);
+        let mut cuts = self.tries(Duration::from_millis(100), Duration::from_secs(3), self.wait.max(runner));
+        loop {
+            let mut session = match session.take() {
+                Some(session) => session,
+                None => self.open(emit)?,
+            };
+            if !self.need.lock {
+                return Ok(session);
+            }
+            let error = match self.take_lock(&mut session, &mut waits, emit) {
+                Ok(()) => return Ok(session),
+                Err(error) => error,
+            };
+            let may_pass = error.class(Phase::Connect) == Class::Transient;
+            match cuts.next_delay().filter(|_| may_pass) {
+                Some(delay) => self.clock.sleep(delay)?,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Tries without a number, for as long as this and the run's own time last.
+    fn tries(&self, delay_first: Duration, delay_max: Duration, total: Duration) -> Attempts {
+        let total_max = self.clock.bound(total);
+        Attempts::begin(Policy { attempts_max: u32::MAX, delay_first, delay_max, total_max })
+    }
+
     fn open(&mut self, emit: &mut dyn FnMut(Event)) -> Result<Session, Error> {
         let started = Instant::now();
         let wait = self.clock.bound(self.wait);
-        let mut attempts = Attempts::begin(Policy {
-            attempts_max: u32::MAX,
-            delay_first: Duration::from_millis(100),
-            delay_max: Duration::from_secs(3),
-            total_max: wait,
-        });
+        let mut attempts = self.tries(Duration::from_millis(100), Duration::from_secs(3), wait);
         loop {
             self.clock.check()?;
             // A single try may not outlast the wait either, yet gets a fair chance.
             let left = wait.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
-            let opened = self.try_open(left, emit).and_then(|mut session| {
-                if self.need.lock {
-                    self.take_lock(&mut session, emit)?;
-                }
-                Ok(session)
-            });
-            let error = match opened {
+            let error = match self.try_open(left, emit) {
                 Ok(session) => return Ok(session),
                 Err(error) if error.class(Phase::Connect) == Class::Permanent => return Err(error),
                 Err(error) => error,
@@ -282,19 +302,20 @@ impl Connection {
         Ok(session)
     }
 
-    /// Polls for the lock, and says who holds it.
-    fn take_lock(&self, session: &mut Session, emit: &mut dyn FnMut(Event)) -> Result<(), Error> {
+    /// Polls for the lock, and says who holds it. If it is a session that this very run has lost, nobody
+    /// needs it any more: what became of its last commit was found out before. It is ended.
+    fn take_lock(
+        &self,
+        session: &mut Session,
+        waits: &mut Attempts,
+        emit: &mut dyn FnMut(Event),
+    ) -> Result<(), Error> {
         let Some(schema) = session.facts.schema.clone().filter(|_| !session.facts.is_pooled) else {
             return Ok(());
         };
         let waited = self.limits.runner;
-        let mut attempts = Attempts::begin(Policy {
-            attempts_max: u32::MAX,
-            delay_first: Duration::from_millis(25),
-            delay_max: Duration::from_secs(1),
-            total_max: self.clock.bound(waited),
-        });
         let limit = self.limits.statement;
+        let mut own = self.tries(Duration::from_millis(25), Duration::from_millis(250), OWN_ENDS_WITHIN);
         loop {
             let answer = session.simple(lock::of_session(&schema), limit)?;
             if answer.first().is_some_and(|row| row[0].as_deref() == Some("t")) {
@@ -303,11 +324,18 @@ impl Connection {
             let answer = session.simple(lock::who_holds(&schema), limit)?;
             let document = answer.first().and_then(|row| row[0].as_deref());
             let holder: Option<Holder> = document.and_then(|text| serde_json::from_str(text).ok());
-            let Some(delay) = attempts.next_delay() else {
+            if let Some(lost) = holder.as_ref().filter(|holder| holder.is_of(&self.run)) {
+                session.simple(lost.end(), limit)?;
+                if let Some(delay) = own.next_delay() {
+                    self.clock.sleep(delay)?;
+                    continue;
+                }
+            }
+            let Some(delay) = waits.next_delay() else {
                 return Err(Error::Locked { waited, holder: holder.map(Box::new) });
             };
-            let left = waited.saturating_sub(attempts.elapsed());
-            emit(Event::LockHeld { holder: holder.as_ref(), attempt: attempts.made() - 1, left });
+            let left = waited.saturating_sub(waits.elapsed());
+            emit(Event::LockHeld { holder: holder.as_ref(), attempt: waits.made() - 1, left });
             self.clock.sleep(delay)?;
         }
     }

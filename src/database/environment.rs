@@ -2,12 +2,11 @@
 //! itself, so that a connection string that leads to the wrong one is noticed there.
 
 use super::error::Error;
+use super::facts::ENVIRONMENT;
 use super::lock;
-use super::session::{Session, sqlstate};
+use super::session::Session;
 use crate::plan::quote::{literal, qualified};
 use crate::plan::{Access, text};
-
-const TABLE: &str = "seedbed_environment";
 
 /// What a database is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,21 +19,20 @@ pub struct Environment {
 
 /// Reads what is recorded, if anything is.
 pub fn read(session: &mut Session) -> Result<Option<Environment>, Error> {
-    let Some(schema) = session.facts.schema.clone() else { return Ok(None) };
-    let sql = format!("select name, is_protected from {}", qualified(&schema, TABLE));
-    match session.simple(sql, session.limits.statement) {
-        Ok(rows) => Ok(rows
-            .first()
-            .map(|row| Environment { name: text(row, 0).to_owned(), is_protected: text(row, 1) == "t" })),
-        Err(error) if sqlstate(&error) == Some("42P01") => Ok(None),
-        Err(error) => Err(error),
-    }
+    let Some(schema) = session.facts.schema.clone().filter(|_| session.facts.has_environment) else {
+        return Ok(None);
+    };
+    let sql = format!("select name, is_protected from {}", qualified(&schema, ENVIRONMENT));
+    let rows = session.simple(sql, session.limits.statement)?;
+    Ok(rows
+        .first()
+        .map(|row| Environment { name: text(row, 0).to_owned(), is_protected: text(row, 1) == "t" }))
 }
 
 /// Records it, in place of what was recorded before.
 pub fn record(session: &mut Session, environment: &Environment) -> Result<(), Error> {
     let schema = session.schema()?;
-    let table = qualified(&schema, TABLE);
+    let table = qualified(&schema, ENVIRONMENT);
     let sql = format!(
         "{opening}{lock}create table if not exists {table} (
   name text not null,
@@ -50,9 +48,11 @@ insert into {table} (name, is_protected) values ({name}, {is_protected});
         is_protected = environment.is_protected,
         closing = session.closing(),
     );
-    session.simple_commit(sql, session.limits.statement).map(drop).inspect_err(|error| {
+    session.simple_commit(sql, session.limits.statement).inspect_err(|error| {
         if error.leaves_session_usable() {
             let _ = session.rollback();
         }
-    })
+    })?;
+    session.facts.has_environment = true;
+    Ok(())
 }

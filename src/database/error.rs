@@ -151,7 +151,7 @@ impl ServerError {
         match (phase, state) {
             (Phase::Connect, "53300") => Class::Transient,
             // A proxy that has no code of its own for what it says: only the words tell.
-            (Phase::Connect, "XX000") => proxy::class(&self.message),
+            (Phase::Connect, "XX000") if proxy::passes(&self.message) => Class::Transient,
             (Phase::Connect, _) => Class::Permanent,
             // Another session was faster, or holds what is needed.
             (_, "40001" | "40P01" | "55P03" | "55006") => Class::Transient,
@@ -227,6 +227,9 @@ impl From<postgres::Error> for Error {
             words if words == "server does not support TLS" => return Error::NoTls,
             // rustls explains at length, with a link.
             words if words.contains("close_notify") => "the server closed the connection".to_owned(),
+            words if words == "bytes remaining on stream" => {
+                "the server closed the connection within an answer".to_owned()
+            }
             words => words,
         };
         // A name that does not resolve has no kind of its own. A new name may take a while to

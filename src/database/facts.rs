@@ -5,6 +5,8 @@ use crate::plan::{Answer, text};
 
 /// The table of refinery's history.
 pub const HISTORY: &str = "refinery_schema_history";
+/// The table that says what the database is.
+pub const ENVIRONMENT: &str = "seedbed_environment";
 /// The table of our ledger, which stands beside it.
 pub const LEDGER: &str = "seedbed_ledger";
 
@@ -25,6 +27,8 @@ pub struct Facts {
     pub has_history: bool,
     /// Whether the ledger is there.
     pub has_ledger: bool,
+    /// Whether it is recorded what the database is.
+    pub has_environment: bool,
 }
 
 /// The setting that a session brings along at its start. A pooler refuses it, or drops it, so a session
@@ -36,13 +40,18 @@ pub fn mark(nonce: &str) -> String {
 
 /// The question; [`Facts::read`] understands its answer.
 pub fn ask() -> String {
-    let (history, ledger) = (literal(HISTORY), literal(LEDGER));
+    let (history, ledger, environment) = (literal(HISTORY), literal(LEDGER), literal(ENVIRONMENT));
+    let schema_of = |table: &str| {
+        format!(
+            "(select c.relnamespace::regnamespace::text from pg_catalog.pg_class c where c.oid = to_regclass({table}))"
+        )
+    };
     format!(
         "select current_setting('server_version_num'), coalesce(current_setting('seedbed.session', true), ''),
   pg_is_in_recovery() or current_setting('default_transaction_read_only')::bool,
-  coalesce((select n.nspname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-    where c.oid in (to_regclass({history}), to_regclass({ledger})) order by c.relname limit 1), current_schema()),
-  to_regclass({history}) is not null, to_regclass({ledger}) is not null"
+  quote_ident(current_schema()), {}, {}, to_regclass({environment}) is not null",
+        schema_of(&history),
+        schema_of(&ledger),
     )
 }
 
@@ -51,13 +60,24 @@ impl Facts {
     pub fn read(answer: &Answer, nonce: Option<&str>) -> Facts {
         let Some(row) = answer.first() else { return Facts::default() };
         let is_true = |column| text(row, column) == "t";
+        // Found along the search path, so both are in one of its schemas, mostly the first.
+        let schema = [4, 5, 3].into_iter().find_map(|column| row.get(column)?.as_deref());
         Facts {
             version: text(row, 0).parse().unwrap_or_default(),
             is_pooled: nonce.is_none_or(|nonce| text(row, 1) != nonce),
             is_read_only: is_true(2),
-            schema: row.get(3).cloned().flatten(),
-            has_history: is_true(4),
-            has_ledger: is_true(5),
+            schema: schema.map(unquoted),
+            has_history: row.get(4).is_some_and(Option::is_some),
+            has_ledger: row.get(5).is_some_and(Option::is_some),
+            has_environment: is_true(6),
         }
+    }
+}
+
+/// A name without the quotes that the server puts around an unusual one.
+fn unquoted(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name.to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 
 use super::facts::LEDGER;
 use crate::plan::quote::{literal, qualified};
+use crate::plan::text;
 
 /// A step of one run, before it is known how it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,12 +136,62 @@ values ({}, {}, {}) on conflict do nothing",
 /// The outcome of a statement that was begun, and of which nothing more is known.
 pub const BEGUN: &str = "begun";
 
-/// The newest entries, one row each: run, host, scenario, kind, title, outcome, content, version, time.
+/// Asks for what the newest run wrote, the first step first; [`Written::read`] understands the rows.
 pub fn last(schema: &str, most: usize) -> String {
+    let table = qualified(schema, LEDGER);
     format!(
         "select run, host, scenario, kind, title, outcome, content, version,
   to_char(done_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS\"Z\"')
-from {} order by done_at desc, number desc limit {most}",
-        qualified(schema, LEDGER)
+from {table} where run = (select run from {table} order by done_at desc limit 1)
+order by number limit {most}"
     )
+}
+
+/// An entry as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // The columns of the table.
+pub struct Written {
+    pub run: String,
+    pub host: String,
+    pub scenario: String,
+    pub kind: String,
+    pub title: String,
+    pub outcome: String,
+    pub content: String,
+    pub version: String,
+    /// UTC.
+    pub done_at: String,
+}
+
+impl Written {
+    /// Reads one row of the answer to [`last`].
+    pub fn read(row: &[Option<String>]) -> Written {
+        let own = |column| text(row, column).to_owned();
+        Written {
+            run: own(0),
+            host: own(1),
+            scenario: own(2),
+            kind: own(3),
+            title: own(4),
+            outcome: own(5),
+            content: own(6),
+            version: own(7),
+            done_at: own(8),
+        }
+    }
+
+    /// The entry for machines.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "run": self.run,
+            "host": self.host,
+            "scenario": self.scenario,
+            "kind": self.kind,
+            "title": self.title,
+            "outcome": self.outcome,
+            "content": self.content,
+            "seedbed": self.version,
+            "done_at": self.done_at,
+        })
+    }
 }

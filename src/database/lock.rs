@@ -72,6 +72,11 @@ pub struct Holder {
 }
 
 impl Holder {
+    /// Whether it is an earlier session of this run, which its server has not found dead yet.
+    pub fn is_of(&self, run: &str) -> bool {
+        self.application.as_deref().is_some_and(|name| name.split(' ').any(|word| word == run))
+    }
+
     /// The line that would end it.
     pub fn end(&self) -> String {
         format!("select pg_terminate_backend({});", self.pid)

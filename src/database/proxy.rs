@@ -2,8 +2,6 @@
 //!
 //! The words are those of Neon's proxy, as its published source has them.
 
-use super::error::Class;
-
 /// What passes: a compute that is still starting, or a limit that is reached for now.
 const PASSES: &[&str] = &[
     "Couldn't connect to compute node",
@@ -17,15 +15,11 @@ const PASSES: &[&str] = &[
 /// Passes only when nothing stands behind it; otherwise what stands there is the reason.
 const CONTROL_PLANE: &str = "Control plane request failed";
 
-/// What to do about an internal error (XX000) on connecting, by its words. Unknown ones are not tried
-/// again: a wrong password is among the known ones of that code, and trying those locks accounts.
-pub fn class(message: &str) -> Class {
-    let passes = PASSES.iter().any(|words| message.contains(words));
-    if passes || message.trim_end_matches(['.', ' ']).ends_with(CONTROL_PLANE) {
-        Class::Transient
-    } else {
-        Class::Permanent
-    }
+/// Whether an internal error (XX000) on connecting passes, by its words. Unknown ones are taken not to: a
+/// wrong password is among those of that code, and trying it again locks accounts.
+pub fn passes(message: &str) -> bool {
+    PASSES.iter().any(|words| message.contains(words))
+        || message.trim_end_matches(['.', ' ']).ends_with(CONTROL_PLANE)
 }
 
 #[cfg(test)]
@@ -34,7 +28,7 @@ mod tests {
 
     #[test]
     fn what_passes_is_waited_for_and_the_rest_is_not() {
-        let check = |message: &str, expected: Class| assert_eq!(class(message), expected, "{message}");
+        let check = |message: &str, expected: bool| assert_eq!(passes(message), expected, "{message}");
         for message in [
             "Couldn't connect to compute node",
             "Control plane request failed",
@@ -42,7 +36,7 @@ mod tests {
             "Too many connections attempts",
             "Authentication timed out",
         ] {
-            check(message, Class::Transient);
+            check(message, true);
         }
         for message in [
             "password authentication failed for user 'u'",
@@ -54,7 +48,7 @@ mod tests {
             "unsupported startup parameter",
             "something new",
         ] {
-            check(message, Class::Permanent);
+            check(message, false);
         }
     }
 }

@@ -57,6 +57,8 @@ pub struct Session {
     cancel: Cancel,
     /// The limits it keeps.
     pub limits: Limits,
+    /// The machine that runs it, as the ledger names it.
+    pub host: String,
     clock: Clock,
     /// What it found out about the server.
     pub facts: Facts,
@@ -64,7 +66,10 @@ pub struct Session {
     pub is_unverified: bool,
     /// Whether everything is one transaction that is never committed.
     is_rehearsal: bool,
+    /// Whether a transaction of this session has written anything yet.
+    has_written: bool,
     before: Vec<Wrote>,
+    notices: mpsc::Receiver<(String, String)>,
 }
 
 /// Ends the statement a session is running, from any thread.
@@ -99,6 +104,10 @@ impl Session {
             let own = dsn.options.as_ref().map(|options| format!("{options} ")).unwrap_or_default();
             config.options(&format!("{own}{}", facts::mark(nonce)));
         }
+        let (notice, notices) = mpsc::channel();
+        config.notice_callback(move |said| {
+            let _ = notice.send((said.severity().to_owned(), said.message().to_owned()));
+        });
         let is_unverified = tls.is_unverified;
         let (opened, opening) = mpsc::channel();
         let (jobs, inbox) = mpsc::channel::<Job>();
@@ -125,11 +134,14 @@ impl Session {
             closed,
             cancel,
             limits,
+            host: whoami::hostname().unwrap_or_default(),
             clock: clock.clone(),
             facts: Facts::default(),
             is_unverified,
             is_rehearsal: false,
+            has_written: false,
             before: Vec::new(),
+            notices,
         };
         let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1));
         session.facts = Facts::read(&session.simple(facts::ask(), limit)?, nonce);
@@ -142,6 +154,11 @@ impl Session {
         self.simple("begin isolation level read committed read write".to_owned(), self.limits.statement)?;
         self.is_rehearsal = true;
         Ok(())
+    }
+
+    /// What the server has said on its own since the last time: severities and messages.
+    pub fn notices(&mut self) -> Vec<(String, String)> {
+        self.notices.try_iter().collect()
     }
 
     /// What begins a transaction.
@@ -193,9 +210,9 @@ impl Session {
     /// is the answer to it.
     pub fn begin(&mut self, access: Access, first: &str) -> Result<Answer, Error> {
         let count = match access {
-            Access::Read => "",
             // What earlier transactions of this session wrote may still be counted: it is taken off.
-            Access::Write => WROTE,
+            Access::Write if self.has_written => count("true"),
+            Access::Read | Access::Write => String::new(),
         };
         let settings = self.settings(self.limits.statement, self.limits.lock);
         let sql = format!("{}{first}{settings}{count}", self.opening(access));
@@ -255,9 +272,13 @@ impl Session {
     /// transaction is answered like a success (rust-postgres#1334), but a SELECT in one fails, and
     /// COMMIT is then not reached.
     pub fn commit(&mut self, access: Access, last: &str) -> Result<Vec<Wrote>, Error> {
-        let count = if access == Access::Write { WROTE } else { "select 1;" };
+        let count = match access {
+            Access::Write => count(HAS_WRITTEN),
+            Access::Read => "select 1;".to_owned(),
+        };
         let sql = format!("{last}{count}\n{}", self.closing());
         let after = wrote(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
+        self.has_written |= !after.is_empty();
         let before = std::mem::take(&mut self.before);
         let own = after.into_iter().filter_map(|mut wrote| {
             if let Some(earlier) =
@@ -272,9 +293,21 @@ impl Session {
         Ok(own.collect())
     }
 
-    /// The rows that are counted as deleted, though an earlier transaction deleted them.
-    pub fn deleted_before(&self) -> u64 {
-        self.before.iter().map(|wrote| wrote.rows[2]).sum()
+    /// Raises an error when the transaction has deleted more rows than this, cascades included.
+    pub fn deleted_at_most(&self, most: u64) -> String {
+        // What an earlier transaction of the session deleted may still be counted.
+        let before: u64 = self.before.iter().map(|wrote| wrote.rows[2]).sum();
+        format!(
+            "do $$ declare n bigint; begin
+  select coalesce(sum(pg_stat_get_xact_tuples_deleted(c.oid)), 0) - {before} into n
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema');
+  if n > {most} then
+    raise exception 'the step deletes % rows, and at most {most} may go', n
+      using errcode = '{DELETES_TOO_MUCH}', hint = 'say more exactly which rows are meant, or raise the limit with --max-delete';
+  end if;
+end $$;\n"
+        )
     }
 
     /// Rolls back in one round trip.
@@ -292,6 +325,7 @@ impl Session {
     /// Like [`Session::simple`], for a text that ends in COMMIT: once it is sent, a signal waits for
     /// the answer.
     pub fn simple_commit(&mut self, sql: String, limit: Duration) -> Result<Answer, Error> {
+        self.has_written = true;
         self.call(limit, Hurry::Never, simple(sql))
     }
 
@@ -319,7 +353,13 @@ impl Session {
             Err(error) => {
                 self.jobs = None;
                 let cancel = self.cancel();
-                thread::spawn(move || cancel.cancel()); // It may find the same silence.
+                let (done, cancelled) = mpsc::channel();
+                // It may find the same silence, so it is not waited for as long as it may take.
+                thread::spawn(move || {
+                    cancel.cancel();
+                    let _ = done.send(());
+                });
+                let _ = cancelled.recv_timeout(Duration::from_secs(1));
                 Err(error)
             }
         }
@@ -401,14 +441,26 @@ impl Drop for Session {
     }
 }
 
-/// The rows written so far, by table, as the server's own counters have them.
-const WROTE: &str = "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),
+/// The SQLSTATE of [`Session::deleted_at_most`]; a class of our own.
+const DELETES_TOO_MUCH: &str = "SBD01";
+
+/// Asks for the rows written so far, by table, as the server's own counters have them, where a
+/// condition holds.
+fn count(condition: &str) -> String {
+    format!(
+        "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),
   pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-  and c.relname not in ('seedbed_ledger', 'seedbed_environment') and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
+where {condition} and c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+  and c.relname not in ('seedbed_ledger', 'seedbed_environment')
+  and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
     + pg_stat_get_xact_tuples_deleted(c.oid) > 0
-order by 1, 2;";
+order by 1, 2;"
+    )
+}
+
+/// Whether the transaction has written anything; where it has not, the tables are not looked at.
+const HAS_WRITTEN: &str = "pg_current_xact_id_if_assigned() is not null";
 
 fn wrote(answer: &Answer) -> Vec<Wrote> {
     let counted = answer.iter().filter(|row| row.len() == 5);

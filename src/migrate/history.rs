@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::database::error::Error;
 use crate::database::facts::HISTORY;
 use crate::database::session::{Session, sqlstate};
-use crate::plan::quote::qualified;
+use crate::plan::quote::{literal, qualified};
 
 /// Asks whether a version was applied: one row, or none.
 pub fn question(schema: &str, version: i32) -> String {
@@ -29,6 +29,15 @@ pub struct Applied {
 pub fn read(session: &mut Session, limit: Duration) -> Result<Option<Vec<Applied>>, Error> {
     let Some(schema) = &session.facts.schema else { return Ok(None) };
     let table = qualified(schema, HISTORY);
+    if !session.facts.has_history {
+        // Another runner may have made it since. Selecting from what is not there would be an error,
+        // which a transaction around it would not survive.
+        let asked = session.simple(format!("select to_regclass({}) is not null", literal(&table)), limit)?;
+        session.facts.has_history = asked.first().is_some_and(|row| row[0].as_deref() == Some("t"));
+    }
+    if !session.facts.has_history {
+        return Ok(None);
+    }
     let sql = format!("select version, name, applied_on, checksum from {table} order by version");
     match session.simple(sql, limit) {
         Ok(rows) => Ok(Some(

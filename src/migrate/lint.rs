@@ -48,10 +48,11 @@ pub fn lint(migration: &Migration) -> Vec<Diagnostic> {
     violations.into_iter().map(warning).collect()
 }
 
-/// Without a full stop, as our own messages are.
+/// Without a full stop and a capital, as our own messages are.
 fn one_line(words: &str) -> String {
     let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.trim_end_matches('.').to_owned()
+    let mut characters = words.trim_end_matches('.').chars();
+    characters.next().into_iter().flat_map(char::to_lowercase).chain(characters).collect()
 }
 
 #[cfg(test)]

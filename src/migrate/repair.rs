@@ -3,8 +3,9 @@
 
 use refinery::Target;
 
-use super::apply::{Failure, record};
 use super::history::Applied as Row;
+use super::outcome::Failure;
+use super::record::record;
 use super::state::{State, Version, checksum};
 use crate::database::error::Error;
 use crate::database::facts::HISTORY;
@@ -38,7 +39,7 @@ pub fn repairs(versions: &[Version]) -> Vec<Repair> {
                 version: version.version,
                 name: file.name.clone(),
                 from: row.clone(),
-                checksum: checksum(file)?,
+                checksum: checksum(file),
             })
         })
         .collect()

@@ -1,6 +1,8 @@
 //! Files against history: what is applied, what is pending, and what does not fit.
 
-use refinery::Migration as Refinery;
+use std::hash::{Hash, Hasher};
+
+use siphasher::sip::SipHasher13;
 
 use super::history::Applied;
 use crate::database::facts::HISTORY;
@@ -93,29 +95,38 @@ pub fn compare<'f, 'r>(files: &'f [Migration], applied: &'r [Applied]) -> Vec<Ve
 }
 
 /// refinery's checksum of a file: of its name, version and text, byte for byte.
-pub fn checksum(file: &Migration) -> Option<u64> {
-    Refinery::unapplied(&file.stem(), &file.source.text).ok().map(|migration| migration.checksum())
+///
+/// Computed here and not by refinery, which compiles a regular expression for each file that is asked for.
+pub fn checksum(file: &Migration) -> u64 {
+    checksum_of(file, &file.source.text)
+}
+
+fn checksum_of(file: &Migration, text: &str) -> u64 {
+    let mut hasher = SipHasher13::new();
+    file.name.hash(&mut hasher);
+    file.version.hash(&mut hasher);
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn state_of(file: &Migration, row: &Applied) -> State {
     if is_damaged(row) {
         return State::Damaged;
     }
-    let is_same = row.name.as_deref() == Some(&file.name) && row.checksum.is_some();
     // Version control may have changed the line ends, which changes nothing that was applied.
-    let is_same = is_same && checksums(file).any(|checksum| row.checksum == Some(checksum.to_string()));
+    let is_same = row.name.as_deref() == Some(&file.name)
+        && row.checksum.as_deref().is_some_and(|checksum| is_checksum_of(file, checksum));
     if is_same { State::Applied } else { State::Drifted }
 }
 
-/// The checksums of a file as it is, with LF and with CRLF line ends.
-fn checksums(file: &Migration) -> impl Iterator<Item = u64> {
+/// Whether a checksum is that of a file, as it is or with other line ends.
+fn is_checksum_of(file: &Migration, checksum: &str) -> bool {
+    let is_of = |text: &str| checksum_of(file, text).to_string() == checksum;
     let text = &file.source.text;
-    let unix = text.replace("\r\n", "\n");
-    let dos = unix.replace('\n', "\r\n");
-    let stem = file.stem();
-    [text.clone(), unix, dos]
-        .into_iter()
-        .filter_map(move |text| Some(Refinery::unapplied(&stem, &text).ok()?.checksum()))
+    is_of(text) || {
+        let unix = text.replace("\r\n", "\n");
+        is_of(&unix) || is_of(&unix.replace('\n', "\r\n"))
+    }
 }
 
 fn is_damaged(row: &Applied) -> bool {
@@ -210,11 +221,11 @@ mod tests {
             checksum: checksum.map(|checksum| checksum.to_string()),
         };
         let rows = [
-            row(1, "a", checksum(&files[0])),
+            row(1, "a", Some(checksum(&files[0]))),
             row(2, "b", Some(7)),
             row(6, "f", Some(1)),
             row(5, "e", None),
-            row(7, "g", checksum(&file("V7__g.sql", "select\n7"))),
+            row(7, "g", Some(checksum(&file("V7__g.sql", "select\n7")))),
             row(12, "l", Some(1)),
         ];
         let states: Vec<String> = compare(&files, &rows)
@@ -239,8 +250,14 @@ mod tests {
 
     #[test]
     fn checksums_are_refinery_s() {
-        let file = Migration::parse(Source::new("V1__initial.sql", "create table a (id int);\n")).unwrap();
-        let own = Refinery::unapplied("V1__initial", "create table a (id int);\n").unwrap();
-        assert_eq!(checksum(&file), Some(own.checksum()));
+        for (stem, text) in [
+            ("V1__initial", "create table a (id int);\n"),
+            ("U007__größe", "select 'ü';\r\n"),
+            ("V2147483647__a__b", ""),
+        ] {
+            let file = Migration::parse(Source::new(format!("{stem}.sql"), text)).unwrap();
+            let own = refinery::Migration::unapplied(stem, text).unwrap();
+            assert_eq!(checksum(&file), own.checksum(), "{stem}");
+        }
     }
 }

@@ -9,7 +9,8 @@ use std::ops::Range;
 
 use refinery::Target;
 
-use super::apply::{Applied, Failure, located, record};
+use super::outcome::{Applied, Failure, located};
+use super::record::record;
 use crate::database::error::{Error, Phase, ServerError};
 use crate::database::ledger::{BEGUN, Statement};
 use crate::database::session::{Limits, Session, sqlstate};
@@ -87,7 +88,7 @@ fn one(
             IndexState::Absent => {}
         }
     }
-    let begin = entry.begin(schema, "");
+    let begin = entry.begin(schema, &session.host);
     session.simple(begin, limits.statement).map_err(database)?;
     match session.simple(sql.to_owned(), limits.migration) {
         Ok(_) => mark(session, &entry, schema, true, limits).map_err(database),

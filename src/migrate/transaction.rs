@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use refinery::Migration as Refinery;
 use refinery_core::traits::sync::{Migrate, Query, Transaction};
 
-use super::apply::Applied;
 use super::history;
+use super::outcome::Applied;
 use crate::database::error::{Error, Phase};
 use crate::database::lock;
 use crate::database::session::{Limits, Session};

@@ -3,6 +3,7 @@
 //! Whoever finds a problem names it, points at it and says what to do next; the drawing (excerpt,
 //! caret, colours) is left to the `annotate-snippets` crate, as cargo does.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -176,7 +177,14 @@ impl Diagnostic {
         if let Some(label) = &self.label {
             primary = primary.label(label.as_str());
         }
-        let mut snippet = Snippet::source(text).path(place.source.path.as_str()).annotation(primary);
+        // The crate shows the older control characters; these newer ones steer terminals too. What
+        // stands for them is as long as they are.
+        let is_steering = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+        let excerpt = match text.contains(is_steering) {
+            true => Cow::Owned(text.replace(is_steering, "·")),
+            false => Cow::Borrowed(text),
+        };
+        let mut snippet = Snippet::source(excerpt).path(place.source.path.as_str()).annotation(primary);
         if let Some((span, label)) = &self.context {
             let context = AnnotationKind::Context.span(shown(text, *span));
             snippet = snippet.annotation(context.label(label.as_str()));

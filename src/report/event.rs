@@ -87,8 +87,24 @@ pub enum Event<'a> {
         /// How the connection ended.
         reason: String,
     },
+    /// The server said something on its own: NOTICE, WARNING and their like.
+    Noticed {
+        /// `NOTICE`, `WARNING`, …
+        severity: String,
+        /// Its words.
+        message: String,
+    },
     /// A step ended.
     StepEnded(&'a StepReport),
+    /// The run ended.
+    Ended {
+        /// The exit status.
+        exit: u8,
+        /// How long it took.
+        elapsed: Duration,
+        /// What stopped it.
+        diagnostics: &'a [Diagnostic],
+    },
 }
 
 impl Event<'_> {

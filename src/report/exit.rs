@@ -17,6 +17,8 @@ pub enum Exit {
     Locked,
     /// 6: the connection was lost while committing, and the outcome could not be learned.
     Unknown,
+    /// 7: the target is protected, or is another one than was said.
+    Protected,
     /// 128 and the number of the signal that interrupted the run: 130, 143.
     Interrupted(i32),
 }
@@ -32,6 +34,7 @@ impl Exit {
             Exit::Migration => 4,
             Exit::Locked => 5,
             Exit::Unknown => 6,
+            Exit::Protected => 7,
             Exit::Interrupted(signal) => 128 + signal as u8,
         }
     }

@@ -10,7 +10,6 @@ const VERSION: u32 = 1;
 
 /// The whole report, and what was warned of.
 pub fn document(report: &Report, warnings: &[Diagnostic]) -> Value {
-    let stopped = report.stopped.iter().flat_map(|(_, problems)| problems);
     let exit = report.exit();
     json!({
         "version": VERSION,
@@ -18,6 +17,7 @@ pub fn document(report: &Report, warnings: &[Diagnostic]) -> Value {
         "run": report.run,
         "exit": exit.code(),
         "held": exit.code() == 0,
+        "dry_run": report.is_rehearsal,
         "elapsed_ms": milliseconds(report.elapsed),
         "migrations": {
             "applied_before": report.applied_before,
@@ -33,7 +33,7 @@ pub fn document(report: &Report, warnings: &[Diagnostic]) -> Value {
             "file": scenario.file,
             "steps": scenario.steps.iter().map(step).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
-        "problems": warnings.iter().chain(stopped).map(Diagnostic::json).collect::<Vec<_>>(),
+        "problems": warnings.iter().chain(report.problems()).map(Diagnostic::json).collect::<Vec<_>>(),
     })
 }
 

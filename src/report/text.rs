@@ -43,7 +43,7 @@ pub fn line(event: &Event, title_width: usize) -> String {
             text
         }
         Event::Created(name) => format!("{FAINT}created{FAINT:#}   database {}\n", printable(name)),
-        Event::Warned(diagnostic) => diagnostic.render(true),
+        Event::Warned(diagnostic) => format!("\n{}", diagnostic.render(true)),
         Event::MigrationsBegun { pending: 0, applied } => {
             format!("{HEAD}migrations{HEAD:#}  {FAINT}{} applied before, nothing pending{FAINT:#}\n", applied)
         }
@@ -69,7 +69,12 @@ pub fn line(event: &Event, title_width: usize) -> String {
         | Event::MigrationBegun(_)
         | Event::StepBegun { .. }
         | Event::Settling { .. }
+        | Event::Ended { .. }
         | Event::Retrying { .. } => String::new(),
+        Event::Noticed { severity, message } if severity == "WARNING" => {
+            format!("  {ODD}warning{ODD:#} {}\n", indented(message))
+        }
+        Event::Noticed { .. } => String::new(),
     }
 }
 
@@ -100,6 +105,9 @@ pub fn progress(event: &Event) -> Option<String> {
             attempt + 1,
             duration(*delay)
         )),
+        Event::Noticed { severity, message } if severity != "WARNING" => {
+            Some(format!("{}: {}", severity.to_lowercase(), indented(message)))
+        }
         Event::Settling { title, reason } => Some(format!(
             "{}: {} while it was being committed; asking the database what became of it",
             printable(title),
@@ -107,6 +115,11 @@ pub fn progress(event: &Event) -> Option<String> {
         )),
         _ => None,
     }
+}
+
+/// Words of somebody else's, which cannot pass for a line of the report.
+fn indented(words: &str) -> String {
+    printable(words).replace('\n', "\n    ")
 }
 
 fn step_line(step: &StepReport, title_width: usize) -> String {
@@ -174,6 +187,9 @@ pub fn summary(report: &Report) -> String {
     if parts.is_empty() {
         let is_stopped = report.stopped.is_some();
         parts.push(if is_stopped { "before anything was done" } else { "nothing to do" }.to_owned());
+    }
+    if report.is_rehearsal {
+        parts.push("all of it rolled back: a dry run".to_owned());
     }
     let style = if report.exit() == Exit::Held { GOOD } else { BAD };
     let word = if report.exit() == Exit::Held { "ok" } else { "failed" };

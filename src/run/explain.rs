@@ -109,7 +109,7 @@ pub fn connection(connection: &Connection, error: &Error) -> Diagnostic {
     let name = connection.dsn.name();
     let diagnostic = match error {
         Error::Server(server) if error.leaves_session_usable() => {
-            return refused(Diagnostic::error(format!("{name} refused: {error}")), server, connection);
+            return refused(Diagnostic::error(format!("{name} refused: {error}")), server);
         }
         Error::Server(_) => {
             return Diagnostic::error(format!("{name} ended the connection: {error}"))
@@ -172,12 +172,12 @@ fn unlike(diagnostic: Diagnostic, error: &Error, connection: &Connection) -> Dia
     }
 }
 
-fn refused(diagnostic: Diagnostic, server: &ServerError, connection: &Connection) -> Diagnostic {
+fn refused(diagnostic: Diagnostic, server: &ServerError) -> Diagnostic {
     match server.sqlstate.as_str() {
         "28P01" => {
             diagnostic.help("check user and password; in a `.env`, put a password with `$` in single quotes")
         }
-        "3D000" => diagnostic.help(format!("create it: `createdb {}`", connection.dsn.database)),
+        "3D000" => diagnostic.help("create it with `--create`, or correct the name"),
         "28000" => {
             diagnostic.help("does the role exist, and does the server's pg_hba.conf let it in from here?")
         }

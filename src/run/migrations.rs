@@ -5,9 +5,11 @@ use std::time::Instant;
 use super::{Run, Stop};
 use crate::database::error::{Class, Error};
 use crate::database::retry::Attempts;
-use crate::migrate::apply::{Applied, Failure, apply};
+use crate::migrate::apply::apply;
 use crate::migrate::history;
-use crate::migrate::state::{State, compare, faults};
+use crate::migrate::lint::lint;
+use crate::migrate::outcome::{Applied, Failure};
+use crate::migrate::state::{State, ahead, compare, faults};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::migration::Migration;
 use crate::project::source::Span;
@@ -28,9 +30,16 @@ impl<'a> Run<'a> {
         }
         report.applied_before = applied;
         (self.emit)(Event::MigrationsBegun { pending: pending.len(), applied });
+        // Nobody is at work on a database that was never migrated.
+        let is_in_use = |_: &&&Migration| applied > 0;
+        let dangers = pending.iter().filter(is_in_use).flat_map(|migration| lint(migration));
+        let warnings: Vec<Diagnostic> = self.ahead.take().into_iter().chain(dangers).collect();
+        warnings.iter().for_each(|warning| (self.emit)(Event::Warned(warning)));
         for migration in pending {
             (self.emit)(Event::MigrationBegun(&migration.title()));
-            let migrated = self.apply(migration)?;
+            let migrated = self.apply(migration);
+            self.tell_notices();
+            let migrated = migrated?;
             (self.emit)(Event::MigrationApplied(&migrated));
             report.migrations.push(migrated);
         }
@@ -48,6 +57,7 @@ impl<'a> Run<'a> {
         if !faults.is_empty() {
             return Err(Stop { exit: Exit::Migration, diagnostics: faults });
         }
+        self.ahead = ahead(&versions);
         let pending = versions.iter().filter(|version| version.state == State::Pending);
         Ok((pending.filter_map(|version| version.file).collect(), applied.len()))
     }

@@ -35,6 +35,7 @@ impl Run<'_> {
                 let entry = self.entry(story, step);
                 let started = Instant::now();
                 stop = self.step(step, batch, &entry, &mut report).err();
+                self.tell_notices();
                 report.elapsed = started.elapsed();
                 held = report.end.is_accepted();
             }
@@ -84,7 +85,8 @@ impl Run<'_> {
                     return Err(self.stop(&error));
                 }
             };
-            let (error, phase) = match attempt(session, step, batch, entry, &name) {
+            let deleted_max = self.work.guard.deleted_max;
+            let (error, phase) = match attempt(session, step, batch, entry, &name, deleted_max) {
                 Ok(ended) => {
                     finish(step, ended, report);
                     return Ok(());
@@ -127,8 +129,7 @@ impl Run<'_> {
     /// Makes sure that the ledger is there, before the first step that writes. Should it be cut, it is
     /// done again: creating it twice is creating it once.
     fn ledger(&mut self) -> Result<(), Stop> {
-        self.connection.writing(self.emit).map(drop).map_err(|error| self.stop(&error))?;
-        self.reading("the ledger", |session| session.with_ledger().map(drop))
+        self.writing("the ledger", |session| session.with_ledger().map(drop))
     }
 
     /// What became of a commit without an answer, as the ledger has it.
@@ -165,6 +166,7 @@ fn attempt(
     batch: &Batch,
     entry: &Entry,
     name: &str,
+    deleted_max: u64,
 ) -> Result<Ended, Failure> {
     let mut first = format!("set local application_name = {};\n", literal(name));
     let mut schema = String::new();
@@ -191,6 +193,13 @@ fn attempt(
     }
     let last = match batch.access {
         Access::Read => String::new(),
+        Access::Write if step.kind.deletes => {
+            format!(
+                "{}{}",
+                session.deleted_at_most(deleted_max),
+                entry.enter(&schema, judgement.outcome.word())
+            )
+        }
         Access::Write => entry.enter(&schema, judgement.outcome.word()),
     };
     match session.commit(batch.access, &last) {

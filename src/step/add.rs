@@ -38,6 +38,7 @@ pub const KIND: Kind = Kind {
         Outcome::ParentAmbiguous,
     ],
     accepted: &[Outcome::Added, Outcome::Present],
+    deletes: false,
     parse,
 };
 

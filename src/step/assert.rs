@@ -47,6 +47,7 @@ pub const KIND: Kind = Kind {
     keys: &["query", "with", "rows", "match", "row", "value", "count"],
     outcomes: &[Outcome::Held, Outcome::Differs],
     accepted: &[Outcome::Held],
+    deletes: false,
     parse,
 };
 

@@ -30,6 +30,7 @@ pub const KIND: Kind = Kind {
     keys: &["from", "where"],
     outcomes: &[Outcome::Deleted, Outcome::NotFound, Outcome::Restricted],
     accepted: &[Outcome::Deleted],
+    deletes: true,
     parse,
 };
 

@@ -32,6 +32,7 @@ pub const KIND: Kind = Kind {
     keys: &["fixtures", "tables", "mode"],
     outcomes: &[Outcome::Created, Outcome::Unchanged, Outcome::Skipped],
     accepted: &[Outcome::Created, Outcome::Unchanged, Outcome::Skipped],
+    deletes: false,
     parse,
 };
 

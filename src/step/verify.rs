@@ -29,6 +29,7 @@ pub const KIND: Kind = Kind {
     keys: &["exists", "absent", "count"],
     outcomes: &[Outcome::Held, Outcome::Differs],
     accepted: &[Outcome::Held],
+    deletes: false,
     parse,
 };
 

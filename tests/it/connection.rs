@@ -226,7 +226,7 @@ fn a_lost_answer_to_a_commit_is_settled_by_the_ledger() {
     let seen = done.clone();
     let killer = thread::spawn(move || {
         let database = Database { name };
-        let kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'seedbed %' and datname = current_database() and query like '%commit%' and state = 'active'";
+        let kill = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'seedbed %' and datname = current_database() and query like 'insert into %commit' and state = 'active'";
         for _ in 0..500 {
             if *seen.lock().unwrap() || !database.rows(kill).is_empty() {
                 return;

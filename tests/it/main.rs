@@ -2,9 +2,12 @@
 
 mod cases;
 mod connection;
+mod faults;
 mod output;
+mod pooler;
 mod proxy;
 mod readme;
+mod refinery_cli;
 mod refusals;
 mod roster;
 mod round_trips;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
@@ -134,15 +134,49 @@ impl Seedbed {
         self
     }
 
-    pub fn run(mut self, arguments: &[impl AsRef<str>]) -> Output {
-        let (mut reader, writer) = std::io::pipe().unwrap();
+    pub fn run(self, arguments: &[impl AsRef<str>]) -> Output {
+        self.start(arguments).finish()
+    }
+
+    /// Begins a call, for those who have something to do while it runs.
+    pub fn start(mut self, arguments: &[impl AsRef<str>]) -> Running {
+        let (reader, writer) = std::io::pipe().unwrap();
         self.command.args(arguments.iter().map(AsRef::as_ref));
         self.command.stdout(writer.try_clone().unwrap()).stderr(writer);
-        let mut child = self.command.spawn().unwrap();
-        drop(self.command); // It holds the writing end, which the reader waits for.
+        // Dropping the command closes its writing end, which the reader would wait for.
+        let child = self.command.spawn().unwrap();
+        Running { child, reader }
+    }
+}
+
+/// A call that has begun.
+pub struct Running {
+    child: Child,
+    reader: std::io::PipeReader,
+}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads on until what was said contains these words, and gives all of it.
+    pub fn read_until(&mut self, words: &str) -> String {
         let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).unwrap();
-        let status = child.wait().unwrap();
+        let mut piece = [0; 4096];
+        while !String::from_utf8_lossy(&bytes).contains(words) {
+            let count = self.reader.read(&mut piece).unwrap();
+            assert!(count > 0, "it ended before it said {words}: {}", String::from_utf8_lossy(&bytes));
+            bytes.extend_from_slice(&piece[..count]);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits for the end; the text is what was not read before.
+    pub fn finish(mut self) -> Output {
+        let mut bytes = Vec::new();
+        self.reader.read_to_end(&mut bytes).unwrap();
+        let status = self.child.wait().unwrap();
         let status = status.code().map_or_else(|| format!("{status}"), |code| code.to_string());
         Output { text: String::from_utf8(bytes).unwrap(), status }
     }
@@ -171,6 +205,7 @@ pub fn elide(text: &str, names: &[(&str, &str)]) -> String {
             (r"(?m)^(waiting for .*) \(try \d+, \d+ s left\)\n(waiting for .*\n)*", "$1 [tries]\n"),
             (r#""(elapsed_ms)": [0-9.e-]+"#, r#""$1": [time]"#),
             (r#""run": "[0-9a-f]{8}""#, r#""run": "[run]""#),
+            (r"\[when\]Z by (\S+) on \S+", "[when] by $1 on [host]"),
             (r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+Z)?", "[when]"),
             (r"\b\d+(\.\d+)? m?s\b", "[time]"),
         ]

@@ -1,0 +1,64 @@
+//! `environment`: what the database is said to be, recorded in it.
+
+use clap::Args;
+
+use super::options::Options;
+use super::target::Target;
+use super::{Refusal, terminal};
+use crate::database::environment::{self, Environment};
+use crate::project::diagnostic::Diagnostic;
+use crate::report::exit::Exit;
+use crate::run::Run;
+
+/// What to record.
+#[derive(Debug, Args)]
+pub struct Record {
+    /// The name to record, like production [default: show what is recorded]
+    name: Option<String>,
+    /// Refuse steps that delete, unless they are confirmed by the name
+    #[arg(long, requires = "name")]
+    protect: bool,
+}
+
+/// Shows what is recorded, or records it.
+pub fn environment(options: &Options, record: &Record) -> Result<Exit, Refusal> {
+    if record.name.as_ref().is_some_and(|name| name.trim().is_empty() || name.contains(char::is_control)) {
+        return Err(Refusal::new(
+            Exit::Invalid,
+            Diagnostic::error("an environment needs a name").help("like `production`"),
+        ));
+    }
+    let project = Default::default();
+    let work = options.work(&project);
+    let mut target = Target::choose(options)?;
+    let mut terminal = terminal::Terminal::new(options);
+    terminal.is_of(&target.connection.run);
+    let mut emit = |event: crate::report::event::Event| terminal.show(&event);
+    let mut run = Run::new(&work, &mut target.connection, &mut emit);
+    let found = match &record.name {
+        Some(name) => {
+            let new = Environment { name: name.clone(), is_protected: record.protect };
+            run.writing("the environment", |session| environment::record(session, &new)).map(|()| Some(new))
+        }
+        None => run.reading("the environment", environment::read),
+    };
+    let found = found.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;
+    drop(terminal);
+    if options.json {
+        terminal::print_json(&serde_json::json!({
+            "version": 1,
+            "target": target.connection.dsn.name(),
+            "exit": 0,
+            "held": true,
+            "environment": found.as_ref().map(|found| &found.name),
+            "protected": found.as_ref().is_some_and(|found| found.is_protected),
+        }));
+        return Ok(Exit::Held);
+    }
+    terminal::print_line(&match found {
+        None => "nothing is recorded; `seedbed environment NAME --protect` does".to_owned(),
+        Some(Environment { name, is_protected: true }) => format!("{name}, protected"),
+        Some(Environment { name, is_protected: false }) => format!("{name}, not protected"),
+    });
+    Ok(Exit::Held)
+}

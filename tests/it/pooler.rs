@@ -1,0 +1,138 @@
+//! Behind PgBouncer in transaction mode: sessions are a fiction there, transactions are not.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::{Database, Seedbed, server};
+
+/// A running PgBouncer. Dropping it ends it.
+struct Pooler {
+    process: Child,
+    directory: tempfile::TempDir,
+}
+
+impl Pooler {
+    /// In front of one database of the server; few server connections, so that clients share them.
+    fn start(database: &Database) -> Pooler {
+        let directory = tempfile::Builder::new().prefix("pooler").tempdir_in("/tmp").unwrap();
+        let socket = server().socket_directory().display();
+        let path = directory.path().display();
+        let settings = format!(
+            "[databases]\n{0} = host={socket} port=5432 dbname={0} user=postgres\n\
+             [pgbouncer]\nlisten_addr =\nlisten_port = 7432\nunix_socket_dir = {path}\nauth_type = any\n\
+             pool_mode = transaction\ndefault_pool_size = 2\nlogfile = {path}/log\n",
+            database.name
+        );
+        let file = directory.path().join("settings");
+        std::fs::write(&file, settings).unwrap();
+        let mut command = Command::new("pgbouncer");
+        command.arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+        // The server's own account, which may enter the socket's directory; PgBouncer refuses root.
+        let owner = std::fs::metadata(server().socket_directory()).unwrap();
+        use std::os::unix::fs::{MetadataExt, chown};
+        let runs_as = std::fs::metadata(directory.path()).unwrap().uid();
+        if owner.uid() != runs_as {
+            chown(directory.path(), Some(owner.uid()), Some(owner.gid())).unwrap();
+            chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
+            command.uid(owner.uid()).gid(owner.gid());
+        }
+        let process = command.spawn();
+        let process =
+            process.unwrap_or_else(|error| panic!("the tests need PgBouncer ({error}): run scripts/tools"));
+        let pooler = Pooler { process, directory };
+        let directory = &pooler.directory;
+        let ready = directory.path().join(".s.PGSQL.7432");
+        for _ in 0..500 {
+            if ready.exists() {
+                return pooler;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("PgBouncer did not start: {:?}", std::fs::read_to_string(directory.path().join("log")));
+    }
+
+    fn url(&self, database: &Database) -> String {
+        format!("host={} port=7432 user=postgres dbname={}", self.directory.path().display(), database.name)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const LOCKS: &str = "select count(*) from pg_locks where locktype = 'advisory'
+    and database = (select oid from pg_database where datname = current_database())";
+
+fn up(url: &str) -> String {
+    let output = Seedbed::new(Path::new(env!("CARGO_MANIFEST_DIR"))).run(&["up", "--url", url]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    output.text
+}
+
+#[test]
+fn runners_behind_a_pooler_do_everything_once_and_leave_no_lock() {
+    let database = Database::create();
+    let pooler = Pooler::start(&database);
+    let url = pooler.url(&database);
+    let runners: Vec<_> = (0..4)
+        .map(|_| {
+            let url = url.clone();
+            thread::spawn(move || up(&url))
+        })
+        .collect();
+    for runner in runners {
+        let text = runner.join().unwrap();
+        assert!(text.contains("a pooler stands between"), "{text}");
+    }
+    let roster = "select e.id, e.name from employees e order by 1";
+    assert_eq!(database.rows(roster), ["1|Alice", "3|Charlie", "4|David"]);
+    assert_eq!(database.rows("select count(*) from refinery_schema_history"), ["1"]);
+    assert_eq!(database.rows("select count(*) from seedbed_ledger"), ["3"]);
+    assert_eq!(database.rows(LOCKS), ["0"]);
+    // Past the pooler and through it: the same database, the same story.
+    assert!(!up(&database.url()).contains("pooler"));
+    assert!(up(&url).contains("nothing pending"));
+}
+
+#[test]
+fn a_client_that_was_killed_behind_a_pooler_leaves_nothing_in_the_way() {
+    let database = Database::create();
+    let pooler = Pooler::start(&database);
+    let url = pooler.url(&database);
+    for delay in [5, 15, 25, 35, 45] {
+        let mut runner = Command::new(crate::support::binary())
+            .args(["up", "--no-env-file", "--url", &url])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_millis(delay));
+        runner.kill().unwrap();
+        runner.wait().unwrap();
+    }
+    up(&url);
+    assert_eq!(database.rows("select name from employees order by id"), ["Alice", "Charlie", "David"]);
+    assert_eq!(database.rows("select count(*) from seedbed_ledger"), ["3"]);
+}
+
+#[test]
+fn a_migration_without_a_transaction_is_refused_behind_a_pooler() {
+    let database = Database::create();
+    let pooler = Pooler::start(&database);
+    database.execute("create table t (a int)");
+    let directory = crate::support::project(&[(
+        "migrations/V1__index.sql",
+        "-- seedbed: no-transaction\ncreate index concurrently t_a on t (a);",
+    )]);
+    let output = Seedbed::new(directory.path()).run(&["migrate", "--url", &pooler.url(&database)]);
+    assert_eq!(output.status, "4", "{}", output.text);
+    assert!(output.text.contains("connect past the pooler"), "{}", output.text);
+    assert_eq!(database.rows("select count(*) from pg_index where indrelid = 't'::regclass"), ["0"]);
+}
