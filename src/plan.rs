@@ -1,9 +1,11 @@
 //! TO DO: what will be sent to the server, decided before anything is sent.
 //!
 //! A step of any kind becomes one [`Batch`]: one statement in one transaction, and a pure judgement
-//! of what comes back.
+//! of what comes back. What a query of the author's returns is known only to the server, so a batch
+//! may be one step further away: the query is described first, and its columns make the statement.
 
 pub mod catalog;
+pub mod description;
 pub mod quote;
 pub mod resolve;
 
@@ -12,25 +14,68 @@ use std::fmt;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::Place;
 use crate::step::Outcome;
+use description::Description;
 
 /// One transaction: a statement, and what its answer means.
 pub struct Batch {
     /// Whether the transaction may write.
     pub access: Access,
     /// What is sent.
-    pub statement: Statement,
+    pub shape: Shape,
     /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
     pub refusals: &'static [(&'static str, Outcome)],
+}
+
+/// How far a batch is from being sent.
+pub enum Shape {
+    /// It is ready.
+    Ready(Question),
+    /// A query of the author's decides by its columns what is sent.
+    Described {
+        /// The query as it is. It is never run so, only described.
+        query: Statement,
+        /// Makes the question from what the server says of the query.
+        compile: Compile,
+    },
+}
+
+/// A statement, and what its answer means.
+pub struct Question {
+    /// What is sent.
+    pub statement: Statement,
     /// What the answer means.
     pub judge: Judge,
 }
 
+/// Makes a question of a query's description, or says what is wrong with it.
+pub type Compile = Box<dyn Fn(&Description) -> Result<Question, Vec<Diagnostic>> + Send + Sync>;
+
 /// Judges an answer: how the step ended, or the problems that left it without an end.
 pub type Judge = Box<dyn Fn(&Answer) -> Result<Judgement, Vec<Diagnostic>> + Send + Sync>;
 
+impl Batch {
+    /// A batch whose statement is ready.
+    pub fn ready(
+        access: Access,
+        statement: Statement,
+        refusals: &'static [(&'static str, Outcome)],
+        judge: Judge,
+    ) -> Batch {
+        Batch { access, shape: Shape::Ready(Question { statement, judge }), refusals }
+    }
+
+    /// What is sent first: the statement, or the query that is described.
+    pub fn first(&self) -> &Statement {
+        match &self.shape {
+            Shape::Ready(question) => &question.statement,
+            Shape::Described { query, .. } => query,
+        }
+    }
+}
+
 impl fmt::Debug for Batch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Batch").field("statement", &self.statement.sql).finish_non_exhaustive()
+        formatter.debug_struct("Batch").field("statement", &self.first().sql).finish_non_exhaustive()
     }
 }
 
@@ -72,8 +117,10 @@ pub struct Parameter {
 
 /// The value of a parameter.
 pub enum Value {
-    /// One text, or NULL.
+    /// One text, or NULL, of the type that its use tells.
     Text(Option<String>),
+    /// One text, or NULL, whose use tells no type.
+    Untyped(Option<String>),
     /// A `text[]`.
     List(Vec<Option<String>>),
 }

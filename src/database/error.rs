@@ -106,6 +106,14 @@ impl Error {
         }
     }
 
+    /// The error as it would be without so many characters before the statement.
+    pub fn moved_back(mut self, characters: usize) -> Error {
+        if let Error::Server(server) = &mut self {
+            server.position = server.position.and_then(|position| position.checked_sub(characters));
+        }
+        self
+    }
+
     /// Whether the session that gave this error can still be used.
     pub fn leaves_session_usable(&self) -> bool {
         match self {

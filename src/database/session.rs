@@ -13,11 +13,13 @@ use postgres::types::{Format, IsNull, ToSql, Type, private::BytesMut, to_sql_che
 use postgres::{Client, SimpleQueryMessage};
 
 use super::clock::Clock;
+use super::describe;
 use super::dsn::Dsn;
 use super::error::{Error, ServerError};
 use super::facts::{self, Facts};
 use super::tls::{self, Tls};
 use super::{ledger, lock};
+use crate::plan::description::Description;
 use crate::plan::{Access, Answer, Statement, Value};
 
 /// Limits of one session.
@@ -70,6 +72,10 @@ pub struct Session {
     has_written: bool,
     before: Vec<Wrote>,
     notices: mpsc::Receiver<(String, String)>,
+    /// The last begin.
+    begun: String,
+    /// Whether a transaction is open that the next message ends: see [`Session::leave`].
+    is_left: bool,
 }
 
 /// Ends the statement a session is running, from any thread.
@@ -142,6 +148,8 @@ impl Session {
             has_written: false,
             before: Vec::new(),
             notices,
+            begun: String::new(),
+            is_left: false,
         };
         let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1));
         session.facts = Facts::read(&session.simple(facts::ask(), limit)?, nonce);
@@ -216,6 +224,7 @@ impl Session {
         };
         let settings = self.settings(self.limits.statement, self.limits.lock);
         let sql = format!("{}{first}{settings}{count}", self.opening(access));
+        self.begun.clone_from(&sql);
         let limit = if first.is_empty() { self.limits.statement } else { self.limits.runner };
         let answer = self.simple(sql, self.limits.statement.max(limit))?;
         self.before = wrote(&answer);
@@ -265,6 +274,38 @@ impl Session {
         })
     }
 
+    /// Asks in one round trip what a query returns, without running it. It is sent as it is, so a
+    /// position in an error is a position in it. What the client library does not know of a type that
+    /// is not built in costs round trips once a session: two, for an enum or a composite type two more
+    /// (the first of its sort another two).
+    ///
+    /// A parameter whose use tells no type is made a text, in a transaction begun anew.
+    pub fn describe(&mut self, query: &Statement) -> Result<Description, Error> {
+        let mut types = vec![Type::UNKNOWN; query.parameters.len()];
+        loop {
+            self.clock.check()?;
+            let (sql, typed) = (query.sql.clone(), types.clone());
+            let described = self.call(self.limits.statement, Hurry::Soon, move |client| {
+                let statement = client.prepare_typed(&sql, &typed)?;
+                let untyped = (0..typed.len()).filter(|at| typed[*at] == Type::TEXT);
+                Ok(describe::description(&statement, untyped.collect()))
+            });
+            let untyped = described.as_ref().err().and_then(untyped_parameter);
+            match untyped.and_then(|number| types.get_mut(number - 1)) {
+                Some(untyped) if *untyped != Type::TEXT => *untyped = Type::TEXT,
+                _ => return described,
+            }
+            self.leave();
+            self.simple(self.begun.clone(), self.limits.statement)?;
+        }
+    }
+
+    /// Leaves a transaction that kept nothing worth keeping: the next message rolls it back, which
+    /// saves a round trip. If none comes, the end of the session does.
+    pub fn leave(&mut self) {
+        self.is_left = true;
+    }
+
     /// Commits in one round trip, and says what the transaction wrote. `last` is what it does before
     /// that, like entering itself in the ledger.
     ///
@@ -312,6 +353,7 @@ end $$;\n"
 
     /// Rolls back in one round trip.
     pub fn rollback(&mut self) -> Result<(), Error> {
+        self.is_left = false;
         let limit = self.limits.statement;
         self.call(limit, Hurry::Soon, simple(self.undoing().to_owned())).map(drop)
     }
@@ -319,7 +361,12 @@ end $$;\n"
     /// Sends SQL text as it is, in one round trip; rows come back as texts. `limit` zero waits for ever.
     pub fn simple(&mut self, sql: String, limit: Duration) -> Result<Answer, Error> {
         self.clock.check()?;
-        self.call(limit, Hurry::Soon, simple(sql))
+        if !std::mem::take(&mut self.is_left) {
+            return self.call(limit, Hurry::Soon, simple(sql));
+        }
+        let end = format!("{};\n", self.undoing());
+        let answer = self.call(limit, Hurry::Soon, simple(format!("{end}{sql}")));
+        answer.map_err(|error| error.moved_back(end.len()))
     }
 
     /// Like [`Session::simple`], for a text that ends in COMMIT: once it is sent, a signal waits for
@@ -364,6 +411,14 @@ end $$;\n"
             }
         }
     }
+}
+
+/// The number of the parameter of which the server finds no type, from 1.
+fn untyped_parameter(error: &Error) -> Option<usize> {
+    let server = error.server().filter(|server| server.sqlstate == "42P18")?;
+    let digits = &server.message[server.message.find('$')? + 1..];
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits[..end].parse().ok().filter(|number| *number > 0)
 }
 
 /// How a wait takes a signal.
@@ -434,6 +489,10 @@ fn simple(sql: String) -> impl FnOnce(&mut Client) -> Result<Answer, postgres::E
 
 impl Drop for Session {
     fn drop(&mut self) {
+        // A pooler would throw away the server's process if it got it back in a transaction.
+        if let Some(jobs) = self.jobs.as_ref().filter(|_| self.is_left && self.facts.is_pooled) {
+            let _ = jobs.send(Box::new(|client| drop(client.simple_query("rollback"))));
+        }
         if self.jobs.take().is_some() {
             // Long enough for a goodbye, too short to be held up by a dead server.
             let _ = self.closed.recv_timeout(Duration::from_millis(200));
@@ -489,10 +548,11 @@ set local statement_timeout = {}; set local lock_timeout = {}; set local idle_in
     )
 }
 
-/// A parameter on its way: always text, of a type the server works out from its use.
+/// A parameter on its way: always text, of a type the server works out from its use, if that tells.
 #[derive(Debug)]
 enum Bound {
     Text(Option<String>),
+    Untyped(Option<String>),
     List(Vec<Option<String>>),
 }
 
@@ -500,6 +560,7 @@ impl Bound {
     fn of(value: &Value) -> Bound {
         match value {
             Value::Text(text) => Bound::Text(text.clone()),
+            Value::Untyped(text) => Bound::Untyped(text.clone()),
             Value::List(texts) => Bound::List(texts.clone()),
         }
     }
@@ -507,6 +568,7 @@ impl Bound {
     fn sql_type(&self) -> Type {
         match self {
             Bound::Text(_) => Type::UNKNOWN,
+            Bound::Untyped(_) => Type::TEXT,
             Bound::List(_) => Type::TEXT_ARRAY,
         }
     }
@@ -519,8 +581,8 @@ impl ToSql for Bound {
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
-            Bound::Text(None) => Ok(IsNull::Yes),
-            Bound::Text(Some(text)) => text.to_sql(&Type::TEXT, out),
+            Bound::Text(None) | Bound::Untyped(None) => Ok(IsNull::Yes),
+            Bound::Text(Some(text)) | Bound::Untyped(Some(text)) => text.to_sql(&Type::TEXT, out),
             Bound::List(texts) => texts.to_sql(sql_type, out),
         }
     }
@@ -531,7 +593,7 @@ impl ToSql for Bound {
 
     fn encode_format(&self, _: &Type) -> Format {
         match self {
-            Bound::Text(_) => Format::Text,
+            Bound::Text(_) | Bound::Untyped(_) => Format::Text,
             Bound::List(_) => Format::Binary,
         }
     }

@@ -4,7 +4,7 @@ use crate::database::connection::Connection;
 use crate::database::dsn::SslMode;
 use crate::database::error::{Error, ServerError};
 use crate::database::session::Session;
-use crate::plan::{Access, Batch, Cell, Statement};
+use crate::plan::{Access, Cell, Statement};
 use crate::project::diagnostic::{Diagnostic, printable};
 use crate::report::event::Event;
 use crate::step::Step;
@@ -16,16 +16,17 @@ const CELLS_MAX: usize = 30_000;
 /// A step that the server refused: the words of the server, at the value, query or step it is about.
 pub fn step(
     step: &Step,
-    batch: &Batch,
+    access: Access,
+    statement: &Statement,
     error: &Error,
     connection: &mut Connection,
     emit: &mut dyn FnMut(Event),
 ) -> Diagnostic {
     let Some(server) = error.server() else { return at_step(Diagnostic::error(error.to_string()), step) };
     let mut diagnostic = Diagnostic::error(format!("{} ({})", server.message, server.sqlstate));
-    let in_query = server.position.and_then(|position| batch.statement.locate.as_ref()?(position));
+    let in_query = server.position.and_then(|position| statement.locate.as_ref()?(position));
     let parameter = parameter_number(server)
-        .and_then(|number| batch.statement.parameters.get(number.checked_sub(1)?))
+        .and_then(|number| statement.parameters.get(number.checked_sub(1)?))
         .and_then(|parameter| Some((parameter.place.clone()?, &parameter.what)));
     diagnostic = if let Some((place, words)) = in_query {
         match words {
@@ -35,11 +36,11 @@ pub fn step(
         .at_place(place)
     } else if let Some((place, what)) = parameter {
         diagnostic.at_place(place).label(format!("for `{what}`"))
-    } else if let Some(cell) = find_cell(batch, server, connection, emit) {
+    } else if let Some(cell) = find_cell(statement, server, connection, emit) {
         diagnostic
             .at_place(cell.place.clone())
             .label(format!("for `{}` of type {}", cell.what, cell.type_name))
-    } else if let Some(cell) = violating_cell(batch, server) {
+    } else if let Some(cell) = violating_cell(statement, server) {
         diagnostic.at_place(cell.place.clone())
     } else {
         at_step(diagnostic, step)
@@ -55,9 +56,7 @@ pub fn step(
         diagnostic = diagnostic.note(format!("in a function, at: {query}"));
     }
     diagnostic = diagnostic.note(format!("{} `{}` was rolled back", step.kind.name, step.title.text));
-    // The query's own columns are known to the author without the name they have in our SQL.
-    let hint = server.hint.as_ref().map(|hint| hint.replace("\"q.", "\""));
-    let help = advice(server, batch.access).or(hint);
+    let help = advice(server, access).or(server.hint.clone());
     diagnostic.maybe_help(help)
 }
 
@@ -71,7 +70,7 @@ fn at_step(diagnostic: Diagnostic, step: &Step) -> Diagnostic {
 
 /// The cell that violates a constraint, as far as the error's fields tell: of the table and column
 /// they name, and with the value that stands in the detail, `Key (name)=(value)`, if one does.
-fn violating_cell<'a>(batch: &'a Batch, server: &ServerError) -> Option<&'a Cell> {
+fn violating_cell<'a>(statement: &'a Statement, server: &ServerError) -> Option<&'a Cell> {
     let table = server.table.as_ref()?;
     let key = server.detail.as_deref().and_then(|detail| {
         let (_, rest) = detail.split_once('(')?;
@@ -85,7 +84,7 @@ fn violating_cell<'a>(batch: &'a Batch, server: &ServerError) -> Option<&'a Cell
         }
         None => cell.what.starts_with(&format!("{table}.")),
     };
-    batch.statement.cells.iter().find(is_meant)
+    statement.cells.iter().find(is_meant)
 }
 
 /// What to do about some errors of which the server only says what they are.
@@ -98,6 +97,10 @@ fn advice(server: &ServerError, access: Access) -> Option<String> {
         }
         "25006" if access == Access::Read => "`assert` only reads; write with `add`, `delete` or `seed`",
         "25006" => "the server is read-only: is it a standby?",
+        // The client library prepares a statement for what it does not know of a type.
+        "26000" | "42P05" if access == Access::Read => {
+            "does a pooler stand between that keeps no prepared statements? Cast the columns of your own types to text"
+        }
         "42501" => "grant the right to the role of the connection, or connect as another one",
         _ => return None,
     };
@@ -216,7 +219,7 @@ fn parameter_number(server: &ServerError) -> Option<usize> {
 /// Looks for the one cell among many that the server cannot read: each is bound to a parameter of
 /// its own, in a transaction of its own, and the server then names the parameter.
 fn find_cell<'a>(
-    batch: &'a Batch,
+    statement: &'a Statement,
     server: &ServerError,
     connection: &mut Connection,
     emit: &mut dyn FnMut(Event),
@@ -225,7 +228,7 @@ fn find_cell<'a>(
         return None;
     }
     let session = connection.session(emit).ok()?;
-    batch.statement.cells.chunks(CELLS_MAX).find_map(|cells| refused_cell(session, cells))
+    statement.cells.chunks(CELLS_MAX).find_map(|cells| refused_cell(session, cells))
 }
 
 fn refused_cell<'a>(session: &mut Session, cells: &'a [Cell]) -> Option<&'a Cell> {

@@ -9,7 +9,7 @@ use crate::database::lock;
 use crate::database::retry::Attempts;
 use crate::database::session::{Session, Wrote};
 use crate::plan::quote::literal;
-use crate::plan::{Access, Batch, Judgement};
+use crate::plan::{Access, Batch, Judgement, Shape, Statement};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::{Place, digest};
 use crate::report::event::Event;
@@ -86,10 +86,15 @@ impl Run<'_> {
                 }
             };
             let deleted_max = self.work.guard.deleted_max;
+            let mut compiled = None;
             let (error, phase) = match attempt(session, step, batch, entry, &name, deleted_max) {
                 Ok(ended) => {
                     finish(step, ended, report);
                     return Ok(());
+                }
+                Err(Failure::Described(error, statement)) => {
+                    compiled = Some(statement);
+                    (error, Phase::Work)
                 }
                 Err(Failure::Commit(error, judgement))
                     if batch.access == Access::Write && error.class(Phase::Commit) == Class::Ambiguous =>
@@ -121,7 +126,10 @@ impl Run<'_> {
             if !error.leaves_session_usable() {
                 return Err(self.stop(&error));
             }
-            report.diagnostics.push(explain::step(step, batch, &error, self.connection, self.emit));
+            let statement = compiled.as_ref().unwrap_or(batch.first());
+            let access = batch.access;
+            let told = explain::step(step, access, statement, &error, self.connection, self.emit);
+            report.diagnostics.push(told);
             return Ok(());
         }
     }
@@ -153,6 +161,8 @@ impl Run<'_> {
 enum Failure {
     /// Before COMMIT was sent.
     Work(Error),
+    /// The same, in a statement that was made from a description.
+    Described(Error, Statement),
     /// Behind it, with what the step would have ended with.
     Commit(Error, Judgement),
 }
@@ -175,37 +185,51 @@ fn attempt(
         first.push_str(&lock::in_transaction(&schema, session.limits.runner));
     }
     session.begin(batch.access, &first).map_err(Failure::Work)?;
-    let judged = match session.query(&batch.statement) {
-        Ok(answer) => (batch.judge)(&answer),
-        Err(error) => Ok(refusal(batch, &error).ok_or(Failure::Work(error))?),
+    let judged = match &batch.shape {
+        Shape::Ready(question) => match session.query(&question.statement) {
+            Ok(answer) => (question.judge)(&answer),
+            Err(error) => Ok(refusal(batch, &error).ok_or(Failure::Work(error))?),
+        },
+        Shape::Described { query, compile } => {
+            let described = session.describe(query).map_err(Failure::Work)?;
+            match compile(&described) {
+                Ok(question) => match session.query(&question.statement) {
+                    Ok(answer) => (question.judge)(&answer),
+                    Err(error) => return Err(Failure::Described(error, question.statement)),
+                },
+                Err(wrong) => Err(wrong),
+            }
+        }
     };
     let judgement = match judged {
         Ok(judgement) => judgement,
         Err(wrong) => {
-            session.rollback().map_err(Failure::Work)?;
+            end(session, batch.access).map_err(Failure::Work)?;
             return Ok(Err(wrong));
         }
     };
     let is_refusal = batch.refusals.iter().any(|(_, outcome)| *outcome == judgement.outcome);
-    if is_refusal || !step.accepted.contains(&judgement.outcome) {
-        session.rollback().map_err(Failure::Work)?;
+    if batch.access == Access::Read || is_refusal || !step.accepted.contains(&judgement.outcome) {
+        end(session, batch.access).map_err(Failure::Work)?;
         return Ok(Ok((judgement, None)));
     }
-    let last = match batch.access {
-        Access::Read => String::new(),
-        Access::Write if step.kind.deletes => {
-            format!(
-                "{}{}",
-                session.deleted_at_most(deleted_max),
-                entry.enter(&schema, judgement.outcome.word())
-            )
-        }
-        Access::Write => entry.enter(&schema, judgement.outcome.word()),
-    };
+    let mut last = entry.enter(&schema, judgement.outcome.word());
+    if step.kind.deletes {
+        last = session.deleted_at_most(deleted_max) + &last;
+    }
     match session.commit(batch.access, &last) {
         Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),
         Err(error) => Err(Failure::Commit(error, judgement)),
     }
+}
+
+/// Ends a transaction that keeps nothing.
+fn end(session: &mut Session, access: Access) -> Result<(), Error> {
+    if access == Access::Write {
+        return session.rollback();
+    }
+    session.leave();
+    Ok(())
 }
 
 /// The server's refusal as an end the kind knows, like a delete that a foreign key forbids.

@@ -139,15 +139,15 @@ impl Action for Add {
             ]
         })?;
         let finding = seeding.finding;
-        Ok(Batch {
-            access: Access::Write,
-            statement: seeding.statement,
-            refusals: &[],
-            judge: Box::new(move |answer| match finding.read(answer) {
+        Ok(Batch::ready(
+            Access::Write,
+            seeding.statement,
+            &[],
+            Box::new(move |answer| match finding.read(answer) {
                 Ok(applied) => Ok(applied.first().map_or_else(nothing, judge)),
                 Err(obstacles) => refuse(obstacles),
             }),
-        })
+        ))
     }
 }
 

@@ -13,32 +13,51 @@
 //!
 //! `rows` are compared in any order; with `match: contains` more may come back, with
 //! `match: contained` fewer. `row` is exactly one row, `value` exactly one row of one
-//! column, `count` the number of rows. Values are read by the type of the query's own column, so
-//! `1.10` equals `1.1` in a numeric column and differs in a text column. The query's columns are
-//! exactly those that the expectation names. Outcomes: `held`, `differs`.
+//! column, `count` the number of rows. The query's columns are exactly those that the expectation
+//! names. Outcomes: `held`, `differs`.
+//!
+//! Values are read by the type of the query's own column, and parameters by the type they are used
+//! as, as in a fixture: what stands for a json column is JSON, a list is an array elsewhere.
+//! They are equal when they mean the same:
+//!
+//! - numbers by number: `1.10` equals `1.1` in a numeric column, and differs in a text column;
+//! - a timestamptz by its instant, a range by its bounds, json by what it says;
+//! - an array by its elements, wherever their numbering starts: `'[0:1]={1,2}'` equals `[1, 2]`;
+//! - char(n) without the blanks at its end;
+//! - everything else by its text, letter by letter, citext and collations included.
+//!
+//! Length, precision and domain of a column never cut or round what is expected: it differs instead.
+//! A text that the type itself reads as something else (`16777217` as float4, a date with a time of
+//! day, a zone other than UTC where the type has none) is an error.
+//!
+//! The query is described by the server first, which runs nothing. Its transaction reads only and is
+//! always rolled back, so that no setting or lock of it stays.
 
+mod cell;
+mod columns;
 mod compile;
+mod decimal;
+mod equality;
+mod faithful;
 mod judge;
+mod table;
 
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
-use crate::plan::quote::identifier;
-use crate::plan::{Access, Batch, Statement};
+use crate::plan::{Access, Batch, Compile, Shape};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::reading::Reading;
-use crate::project::source::{Name, Place, Source, Span, word_length};
+use crate::project::source::{Name, Source, Span, word_length};
 use crate::project::sql::parameters::{Parameterised, parameters};
 use crate::project::value::{Row, check_cell};
 use crate::project::yaml::{Entry, Node};
-use compile::parameter_text;
-use judge::{judge_count, judge_rows};
 
-/// The most rows an expectation may list: each is compared with each row that comes back.
+/// The most rows an expectation may list: more is no longer read by anybody.
 const ROWS_MAX: usize = 1_000;
-/// The most rows that come back beyond those expected; the rest is only counted.
+/// The most rows that are shown of those that came and were not expected, or the other way round.
 const ROWS_MORE: usize = 20;
 
 /// The kind's line in the register.
@@ -146,6 +165,9 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
     }
     if let Some((chosen, span)) = matching {
         match &mut expected {
+            Some((Expected::Rows(rows, _), _)) if rows.is_empty() && chosen == Match::Contains => {
+                reading.problem_help(span, "every result contains no rows", "list one, or leave `match` out");
+            }
             Some((Expected::Rows(_, matching), _)) => *matching = chosen,
             _ => reading.problem_help(span, "`match` belongs to `rows`", "leave it out"),
         }
@@ -154,7 +176,7 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
     let sql = understand(reading, &query)?;
     let with = bind(reading, &query, &sql, with)?;
     let (expected, expected_span) = expected?;
-    Some(Box::new(Assert { query, sql, with, expected, expected_span }))
+    Some(Box::new(Arc::new(Assert { query, sql, with, expected, expected_span })))
 }
 
 /// Numbers the query's parameters, and refuses what is not one statement.
@@ -261,7 +283,7 @@ fn check_rows(reading: &mut Reading, rows: &[Row], span: Span) {
     }
 }
 
-impl Action for Assert {
+impl Action for Arc<Assert> {
     fn check(&self, _: &Project, _: &Arc<Source>, _: &mut Vec<Diagnostic>) {}
 
     fn tables<'a>(&'a self, _: &'a Project) -> Vec<&'a str> {
@@ -269,53 +291,9 @@ impl Action for Assert {
     }
 
     fn compile(&self, step: &Step, _: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
-        let mut statement = Statement::default();
-        for entry in &self.with {
-            let place = Place::new(&step.source, entry.value.span);
-            statement.bind(parameter_text(&entry.value), Some(place), format!(":{}", entry.key));
-        }
-        let place = Place::new(&step.source, self.expected_span);
-        let judge: crate::plan::Judge = match &self.expected {
-            Expected::Count(expected) => {
-                self.wrap(&mut statement, step, "", "select count(*)::text from seedbed_query");
-                let expected = *expected as usize;
-                Box::new(move |answer| Ok(judge_count(answer, expected, &place)))
-            }
-            Expected::Value(value) => {
-                self.compile_rows(
-                    &mut statement,
-                    step,
-                    &["value"],
-                    &[vec![value]],
-                    "(c1)",
-                    &["c1".to_owned()],
-                );
-                Box::new(move |answer| {
-                    Ok(judge_rows(answer, &["value".to_owned()], 1, Match::Exact, &place, true))
-                })
-            }
-            Expected::Rows(rows, matching) => {
-                let matching = *matching;
-                let columns: Vec<String> = rows
-                    .first()
-                    .map_or(Vec::new(), |row| row.cells.iter().map(|cell| cell.key.clone()).collect());
-                let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-                let cells: Vec<Vec<&Node>> = rows
-                    .iter()
-                    .map(|row| {
-                        columns
-                            .iter()
-                            .filter_map(|name| row.cells.iter().find(|cell| cell.key == *name))
-                            .map(|cell| &cell.value)
-                            .collect()
-                    })
-                    .collect();
-                let quoted: Vec<String> = columns.iter().map(|name| identifier(name)).collect();
-                self.compile_rows(&mut statement, step, &names, &cells, "", &quoted);
-                let expected = rows.len();
-                Box::new(move |answer| Ok(judge_rows(answer, &columns, expected, matching, &place, false)))
-            }
-        };
-        Ok(Batch { access: Access::Read, statement, refusals: &[], judge })
+        let (assert, source) = (self.clone(), step.source.clone());
+        let query = assert.described(&source);
+        let compile: Compile = Box::new(move |description| assert.question(description, &source));
+        Ok(Batch { access: Access::Read, shape: Shape::Described { query, compile }, refusals: &[] })
     }
 }

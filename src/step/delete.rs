@@ -92,11 +92,11 @@ impl Action for Delete {
         );
         let name = table.name.clone();
         let place = Place::new(&step.source, self.filter.span);
-        Ok(Batch {
-            access: Access::Write,
+        Ok(Batch::ready(
+            Access::Write,
             statement,
-            refusals: &[("23503", Outcome::Restricted), ("23001", Outcome::Restricted)],
-            judge: Box::new(move |answer| {
+            &[("23503", Outcome::Restricted), ("23001", Outcome::Restricted)],
+            Box::new(move |answer| {
                 let deleted = answer.first().map_or(0, |row| number(row, 0));
                 if deleted == 0 {
                     let problem = Diagnostic::failed(format!("no row of `{name}` has these values"))
@@ -111,6 +111,6 @@ impl Action for Delete {
                 let detail = (deleted > 1).then(|| count(deleted, "row"));
                 Ok(Judgement { outcome: Outcome::Deleted, detail, problem: None })
             }),
-        })
+        ))
     }
 }

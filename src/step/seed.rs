@@ -143,11 +143,11 @@ impl Action for Seed {
             ]
         })?;
         let finding = seeding.finding;
-        Ok(Batch {
-            access: Access::Write,
-            statement: seeding.statement,
-            refusals: &[],
-            judge: Box::new(move |answer| {
+        Ok(Batch::ready(
+            Access::Write,
+            seeding.statement,
+            &[],
+            Box::new(move |answer| {
                 let applied = finding.read(answer).map_err(|obstacles| {
                     obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect::<Vec<_>>()
                 })?;
@@ -173,7 +173,7 @@ impl Action for Seed {
                 };
                 Ok(Judgement { outcome, detail, problem: None })
             }),
-        })
+        ))
     }
 }
 

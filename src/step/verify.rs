@@ -145,12 +145,7 @@ impl Action for Verify {
             return Err(problems);
         }
         statement.sql = selects.join("\nunion all\n");
-        Ok(Batch {
-            access: Access::Read,
-            statement,
-            refusals: &[],
-            judge: Box::new(move |answer| Ok(judge(answer, &told))),
-        })
+        Ok(Batch::ready(Access::Read, statement, &[], Box::new(move |answer| Ok(judge(answer, &told)))))
     }
 }
 

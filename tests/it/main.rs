@@ -1,5 +1,6 @@
 //! One test binary: data-driven, whole outputs compared, against a real PostgreSQL.
 
+mod asserting;
 mod cases;
 mod connection;
 mod faults;

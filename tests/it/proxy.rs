@@ -3,7 +3,7 @@
 //! A round trip is a run of messages from the client and the answer that ends it. The startup and
 //! the password exchange are round trips too; a goodbye, which nobody answers, is none.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -72,6 +72,10 @@ impl Proxy {
         let mut counted = Counted { transactions: Vec::new(), others: 0 };
         let mut is_open = false;
         for sql in sql {
+            // A transaction that was left open is rolled back on the way to what comes next.
+            let left = sql.strip_prefix("rollback;\n");
+            is_open &= left.is_none();
+            let sql = left.unwrap_or(&sql).to_owned();
             let is_begin = sql.trim_start().to_lowercase().starts_with("begin");
             if is_begin {
                 counted.transactions.push((sql.clone(), 0));
@@ -88,14 +92,18 @@ impl Proxy {
     }
 }
 
-/// Passes messages on one by one, noting where a round trip begins.
-fn forward(mut client: UnixStream, mut server: UnixStream, counted: &Mutex<Trips>) {
+/// Passes messages on one by one, noting where a round trip begins. What has been sent before the
+/// answer was there did not wait for it.
+fn forward(client: UnixStream, mut server: UnixStream, counted: &Mutex<Trips>) {
+    let mut client = BufReader::with_capacity(1 << 20, client);
     let mut has_started = false;
-    while let Ok(message) = message(&mut client, has_started) {
+    loop {
+        let has_waited = client.buffer().is_empty();
+        let Ok(message) = message(&mut client, has_started) else { break };
         has_started = true;
         if message[0] != b'X' {
             let mut trips = counted.lock().unwrap();
-            if std::mem::take(&mut trips.is_answered) {
+            if has_waited && std::mem::take(&mut trips.is_answered) {
                 trips.sql.push(String::new());
             }
             if let (Some(sql), Some(last)) = (sql(&message), trips.sql.last_mut()) {
@@ -109,7 +117,7 @@ fn forward(mut client: UnixStream, mut server: UnixStream, counted: &Mutex<Trips
     let _ = server.shutdown(Shutdown::Both);
 }
 
-fn message(client: &mut UnixStream, has_started: bool) -> io::Result<Vec<u8>> {
+fn message(client: &mut impl Read, has_started: bool) -> io::Result<Vec<u8>> {
     let mut head = vec![0; if has_started { 5 } else { 4 }];
     client.read_exact(&mut head)?;
     let length = u32::from_be_bytes(head[head.len() - 4..].try_into().unwrap()) as usize - 4;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::proxy::{Counted, Proxy};
-use crate::support::{Database, Seedbed, server};
+use crate::support::{Database, Seedbed, project, server};
 
 fn up(proxy: &Proxy, database: &Database) -> Counted {
     let url = format!("host={} user=postgres dbname={}", proxy.host().display(), database.name);
@@ -31,4 +31,34 @@ fn steps_take_three_round_trips_and_the_rest_of_a_run_few() {
             counted.others
         );
     }
+}
+
+#[test]
+fn an_assertion_takes_three_round_trips_and_more_to_learn_of_a_type() {
+    let proxy = Proxy::before(&server().socket_directory().join(".s.PGSQL.5432"));
+    let database = Database::create();
+    database.execute(
+        "create type mood as enum ('sad'); create type size as enum ('s'); create domain short as varchar(3)",
+    );
+    let steps = [
+        ("builtin", "select 1 as a, array['x'] as b where 1 = :p", "with: {p: 2}"),
+        ("first", "select 'sad'::mood where false", ""),
+        ("again", "select 'sad'::mood where false", ""),
+        ("second", "select 's'::size where false", ""),
+        ("domain", "select 'x'::short where false", ""),
+        ("untyped", "select 1 where :p is null and false", "with: {p: 1}"),
+    ];
+    let mut scenario = "scenario: Types\nsteps:\n".to_owned();
+    for (title, query, with) in steps {
+        scenario
+            .push_str(&format!("  - assert: {title}\n    query: \"{query}\"\n    {with}\n    rows: []\n"));
+    }
+    let directory = project(&[("scenarios/a.yaml", &scenario)]);
+    let url = format!("host={} user=postgres dbname={}", proxy.host().display(), database.name);
+    let output = Seedbed::new(directory.path()).run(&["run", "--url", &url]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    let counted = proxy.take();
+    let counts: Vec<usize> = counted.transactions.iter().map(|(_, count)| *count).collect();
+    // A parameter that was described in vain begins a second transaction.
+    assert_eq!(counts, [3, 7, 3, 5, 3, 2, 3], "{counted:?}");
 }

@@ -1,0 +1,39 @@
+//! When two values are equal: when their forms in JSON are.
+//!
+//! A form gives every type the equality of its values (numbers by number, times by instant, arrays by
+//! their elements, JSON by what it says) and none of the looseness of `=` on citext or of collations.
+//! It can be sorted and hashed, so that a million rows are matched as easily as ten.
+
+use crate::plan::description::{Kind, Type};
+
+/// An SQL expression for the form of `value`, which is of that type. NULL is NULL, and nothing else is.
+pub fn form(value: &str, sql_type: &Type) -> String {
+    let unless_null = |form: String| format!("case when {value} is null then null else {form} end");
+    match &sql_type.kind {
+        Kind::Plain if is_number(sql_type) => format!("to_jsonb({value})"),
+        Kind::Plain => format!("to_jsonb({value}::text)"),
+        // In a list of its own, the JSON value null is not NULL.
+        Kind::Json => unless_null(format!("jsonb_build_array({value}::jsonb)")),
+        Kind::Composite => format!("to_jsonb({value})"),
+        // Where the numbering of an array starts is lost here, and so are the blanks of char(n).
+        Kind::Array(element) if is_number(element) || element.kind == Kind::Composite => {
+            format!("to_jsonb({value})")
+        }
+        Kind::Array(_) => format!("to_jsonb({value}::text[])"),
+        Kind::Range(of) => unless_null(range(value, of)),
+        Kind::Multirange(of) => unless_null(format!(
+            "(select coalesce(jsonb_agg({}), '[]') from unnest({value}) as r)",
+            range("r", of)
+        )),
+    }
+}
+
+/// A range by the values of its bounds, not by their spelling.
+fn range(value: &str, of: &Type) -> String {
+    let (lower, upper) = (form(&format!("lower({value})"), of), form(&format!("upper({value})"), of));
+    format!("jsonb_build_array(isempty({value}), {lower}, {upper}, lower_inc({value}), upper_inc({value}))")
+}
+
+fn is_number(sql_type: &Type) -> bool {
+    matches!(sql_type.sql.as_str(), "int2" | "int4" | "int8" | "numeric" | "float4" | "float8")
+}
