@@ -164,10 +164,14 @@ fn unlike(diagnostic: Diagnostic, error: &Error, connection: &Connection) -> Dia
         Error::NoTls => {
             diagnostic.help("let the server speak TLS, or do without where it has none: `sslmode=prefer`")
         }
+        Error::Lost { reason, .. } if reason.contains("certificate") => diagnostic.help(
+            "name in `sslrootcert` who vouches for the server, and the host as its certificate names it",
+        ),
         _ if dsn.is_socket() => {
             diagnostic.help("name the directory that holds the server's socket, and may be entered")
         }
-        _ => diagnostic,
+        _ => diagnostic
+            .help("does PostgreSQL answer there, and does it speak as the connection string has it?"),
     }
 }
 

@@ -74,3 +74,15 @@ error: cannot connect to u@127.0.0.1:PORT/d: TLS is demanded, and the server has
 ",
     );
 }
+
+#[test]
+fn what_is_no_postgresql_is_told_as_such() {
+    check(
+        b"R\0\0\0\0",
+        "sslmode=disable",
+        "
+error: cannot connect to u@127.0.0.1:PORT/d: invalid message length: header length < 4
+  = help: does PostgreSQL answer there, and does it speak as the connection string has it?
+",
+    );
+}
