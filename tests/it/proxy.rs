@@ -47,9 +47,14 @@ impl Proxy {
                     (server.try_clone().unwrap(), client.try_clone().unwrap());
                 thread::spawn(move || forward(client, server, &counted));
                 thread::spawn(move || {
-                    let mut bytes = [0; 65536];
+                    let (mut bytes, mut tail) = ([0; 65536], Vec::new());
                     while let Ok(count @ 1..) = from_server.read(&mut bytes) {
-                        answered.lock().unwrap().is_answered = true;
+                        // An answer may come in pieces: it ends when the server is ready for more.
+                        tail.extend(&bytes[..count]);
+                        tail.drain(..tail.len().saturating_sub(6));
+                        if let [b'Z', 0, 0, 0, 5, _] = tail[..] {
+                            answered.lock().unwrap().is_answered = true;
+                        }
                         if to_client.write_all(&bytes[..count]).is_err() {
                             break;
                         }
