@@ -53,18 +53,58 @@ pub fn check_cell(reading: &mut Reading, name: &str, node: &Node) {
         }
         Content::List(items) => items.iter().for_each(|item| check_cell(reading, name, item)),
         Content::Map(entries) => {
+            if is_json_instruction(node) {
+                return check_json(reading, &entries[0]);
+            }
             for entry in entries {
                 if entry.key.starts_with('$') {
+                    let message = match entry.key.as_str() {
+                        "$json" => "`$json` stands alone in its map".to_owned(),
+                        key => format!("there is no instruction `{key}`; `$json` is the only one"),
+                    };
                     reading.problem_help(
                         entry.key_span,
-                        format!("unknown instruction `{}`", entry.key),
-                        "keys that start with `$` are reserved; quote nothing else than data here",
+                        message,
+                        format!(
+                            "to store a key that begins with `$`, write the JSON as text: {name}: {{$json: '{{\"{}\": …}}'}}",
+                            entry.key
+                        ),
                     );
                 }
                 check_cell(reading, &entry.key, &entry.value);
             }
         }
         Content::Null | Content::Scalar(..) => {}
+    }
+}
+
+/// Whether a node is `{$json: …}`: JSON as text, for what a YAML map cannot say.
+pub fn is_json_instruction(node: &Node) -> bool {
+    matches!(&node.content, Content::Map(entries) if entries.len() == 1 && entries[0].key == "$json")
+}
+
+fn check_json(reading: &mut Reading, entry: &Entry) {
+    let text = match &entry.value.content {
+        Content::Scalar(text, _) => text,
+        Content::Null => return,
+        _ => {
+            return reading.problem_help(
+                entry.value.span,
+                format!("`$json` is JSON as text, and here stands {}", entry.value.noun()),
+                "put it between single quotes: {$json: '{\"a\": 1}'}",
+            );
+        }
+    };
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        let before: usize =
+            text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let line = text[before..].split('\n').next().unwrap_or_default();
+        // The column counts bytes, and the end of the text is its last byte.
+        let offset = before + error.column().saturating_sub(1).min(line.len().saturating_sub(1));
+        let span = reading.source.within(entry.value.span, text, offset);
+        let words = error.to_string();
+        let words = words.split(" at line ").next().unwrap_or(&words);
+        reading.problem(span, format!("not JSON: {words}"));
     }
 }
 
@@ -108,6 +148,10 @@ pub fn json_text(node: &Node) -> String {
             let items: Vec<String> = items.iter().map(json_text).collect();
             format!("[{}]", items.join(","))
         }
+        Content::Map(entries) if is_json_instruction(node) => match &entries[0].value.content {
+            Content::Scalar(text, _) => text.clone(),
+            _ => "null".to_owned(),
+        },
         Content::Map(entries) => {
             let members: Vec<String> = entries
                 .iter()
