@@ -5,9 +5,12 @@
 //! may be one step further away: the query is described first, and its columns make the statement.
 
 pub mod catalog;
+pub mod cell;
 pub mod description;
+pub mod float;
 pub mod quote;
 pub mod resolve;
+pub mod staged;
 
 use std::fmt;
 
@@ -97,8 +100,8 @@ pub struct Statement {
     pub parameters: Vec<Parameter>,
     /// Finds the place of a character position in a part of `sql` that the author wrote.
     pub locate: Option<Locate>,
-    /// Cells inside list parameters, each with its type, to find one the server refused.
-    pub cells: Vec<Cell>,
+    /// The rows inside list parameters, to find the one that the server refused.
+    pub staged: staged::Staged,
 }
 
 /// From a character position in the SQL, as the server counts, to the author's place, and to better
@@ -123,18 +126,6 @@ pub enum Value {
     Untyped(Option<String>),
     /// A `text[]`.
     List(Vec<Option<String>>),
-}
-
-/// A single cell of a list parameter.
-pub struct Cell {
-    /// The value as text.
-    pub text: String,
-    /// The column's type as declared, length and precision included.
-    pub type_name: String,
-    /// Where the author wrote it.
-    pub place: Place,
-    /// The column, like `employees.name`.
-    pub what: String,
 }
 
 impl Statement {

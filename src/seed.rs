@@ -3,24 +3,30 @@
 //! The statement goes the way the files of this module are named, each common table expression
 //! building on those before it:
 //!
-//! 1. [`stage`]: the rows arrive as text arrays and are cast to their columns' types;
+//! 1. [`stage`]: the rows arrive as text arrays and are cast to their columns' types, and [`exact`]
+//!    notes the values that would be cut or rounded;
 //! 2. [`lookup`]: references find their parent row, in the database or among the rows being added;
 //! 3. [`identify`]: a row is new when its key is not there; new rows that others refer to get
-//!    their ids now, so that references need no order and cycles no deferred constraint;
+//!    their ids now, so that references need no order and cycles no deferred constraint, and
+//!    sequences are raised above the ids that rows give themselves;
 //! 4. [`mod@write`]: new rows are inserted, unless anything was wrong with any of them;
 //! 5. [`answer`]: what happened, or what is wrong, by row.
 //!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which
-//! finds every row, writes nothing and moves no sequence.
+//! finds every row, writes nothing and moves no sequence. [`seek`] goes the first half of the way,
+//! for steps that name rows and insert none.
 
 pub mod answer;
+pub mod exact;
 pub mod identify;
 pub mod load;
 pub mod lookup;
+pub mod seek;
 pub mod stage;
 pub mod write;
 
 use crate::plan::Statement;
+use crate::project::diagnostic::{Diagnostic, list};
 use answer::Finding;
 use load::Load;
 use lookup::Lookups;
@@ -35,19 +41,20 @@ pub struct Seeding {
 
 /// Compiles loads, which see each other's rows, into the one statement that applies them.
 ///
-/// Fails with the names of tables whose keys refer to each other in a circle, so that none of
-/// them can be identified first.
-pub fn compile(loads: &[Load]) -> Result<Seeding, Vec<String>> {
+/// Fails for tables whose keys refer to each other in a circle, so that none of them can be
+/// identified first.
+pub fn compile(loads: &[Load]) -> Result<Seeding, Diagnostic> {
     let mut statement = Statement::default();
     let lookups = Lookups::of(loads);
-    let order = lookups.order(loads)?;
+    let order = lookups.order(loads).map_err(|circle| in_a_circle(loads, &circle))?;
     let mut tables = Vec::new();
     for load in loads {
         tables.extend(stage::expressions(load, &mut statement));
     }
     for &at in &order {
-        tables.extend(identify::expressions(&loads[at], &lookups));
+        tables.extend(identify::keyed(&loads[at], &lookups));
         if order.iter().rfind(|&&last| loads[last].table.oid == loads[at].table.oid) == Some(&at) {
+            tables.extend(identify::numbered(loads, loads[at].table, &lookups));
             tables.extend(identify::added(loads, loads[at].table, &lookups));
         }
     }
@@ -61,4 +68,22 @@ pub fn compile(loads: &[Load]) -> Result<Seeding, Vec<String>> {
     let answer = answer::select(loads, &lookups);
     statement.sql = format!("with\n{}\n{answer}", tables.join(",\n"));
     Ok(Seeding { statement, finding: Finding::of(loads, &lookups) })
+}
+
+fn in_a_circle(loads: &[Load], circle: &[usize]) -> Diagnostic {
+    let mut names: Vec<&str> = circle.iter().map(|&at| loads[at].table.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let diagnostic = match names.as_slice() {
+        [only] => Diagnostic::error(format!("the key of `{only}` refers to `{only}` itself"))
+            .note("a row is told apart by its parent, which would have to be told apart before it"),
+        several => {
+            Diagnostic::error(format!("the keys of {} refer to each other in a circle", list(several)))
+        }
+    };
+    let diagnostic = diagnostic.help("give a `key` without the reference");
+    match circle.first() {
+        Some(&at) => diagnostic.at_place(loads[at].place.clone()),
+        None => diagnostic,
+    }
 }

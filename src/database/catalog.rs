@@ -58,20 +58,41 @@ fn assemble(answer: &Answer) -> Option<Catalog> {
             keys: Vec::new(),
             foreign_keys: Vec::new(),
             has_insert_trigger: false,
+            has_trigger: false,
         });
     }
+    let types: HashMap<&str, Vec<String>> = of("type")
+        .map(|row| (text(row, 1), row[1..].iter().map(|cell| cell.clone().unwrap_or_default()).collect()))
+        .collect();
     for row in of("column") {
         let table = table(&mut catalog, text(row, 1))?;
-        let (modifier, sort): (i64, &str) = (text(row, 6).parse().ok()?, text(row, 13));
+        let of_type = types.get(text(row, 5))?;
+        let declared = text(row, 4).to_owned();
+        let modifier: i64 = if of_type[4] == "-1" { text(row, 6) } else { &of_type[4] }.parse().ok()?;
+        let holds_domains = of_type[8] == "t";
         let column = Column {
             name: text(row, 3).to_owned(),
-            type_name: text(row, 4).to_owned(),
-            declared: text(row, 5).to_owned(),
+            type_name: of_type[1].clone(),
+            exact: match (holds_domains, of_type[2].as_str()) {
+                (true, _) => Some(declared.clone()),
+                (false, "") => (text(row, 6) != "-1").then(|| declared.clone()),
+                (false, exact) => Some(exact.to_owned()),
+            },
+            // An array of domains equals none of what they are made from.
+            compared_as: match (holds_domains, of_type[9].as_str()) {
+                (true, "") => Some(of_type[1].clone()),
+                (false, "") => None,
+                (_, compared_as) => Some(compared_as.to_owned()),
+            },
+            declared,
             // `varchar(n)` and `char(n)`, whose modifier counts four more.
-            length_max: (matches!(sort, "1042" | "1043") && modifier > 4).then(|| (modifier - 4) as usize),
-            category: text(row, 7).to_owned(),
-            not_null: text(row, 8) == "t",
-            default: row.get(9)?.clone(),
+            length_max: (matches!(of_type[3].as_str(), "1042" | "1043") && modifier > 4)
+                .then(|| (modifier - 4) as usize),
+            is_array: of_type[6] == "t",
+            is_domain: of_type[7] == "t",
+            not_null: text(row, 7) == "t" || of_type[5] == "t",
+            default: row.get(8)?.clone(),
+            is_default_fixed: text(row, 9) == "t",
             identity: text(row, 10).to_owned(),
             generated: text(row, 11) == "t",
             sequence: row.get(12)?.clone(),
@@ -106,7 +127,9 @@ fn assemble(answer: &Answer) -> Option<Catalog> {
         });
     }
     for row in of("trigger") {
-        table(&mut catalog, text(row, 1))?.has_insert_trigger = true;
+        let table = table(&mut catalog, text(row, 1))?;
+        table.has_trigger = true;
+        table.has_insert_trigger = text(row, 2) == "t";
     }
     Some(catalog)
 }
@@ -118,22 +141,60 @@ fn table<'c>(catalog: &'c mut Catalog, oid: &str) -> Option<&'c mut Table> {
 
 /// The first query finds the tables and keeps their ids for the others, as a setting that ends with the
 /// message. `format_type(type, -1)` names a type so that a cast to it cuts nothing;
-/// `format_type(type, NULL)` would name `character`, which means `character(1)`.
+/// `format_type(type, NULL)` would name `character`, which means `character(1)`. A domain is read as
+/// the type it is made from, because a cast to the domain would cut by the domain's length.
 const READ: &str = "with recursive wanted(name, oid) as (values {wanted}),
 reached(oid) as (
-  select w.oid from wanted w where w.oid is not null
+  select c.oid from wanted w join pg_catalog.pg_class c on c.oid = w.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')
   union
   select k.confrelid from reached r join pg_catalog.pg_constraint k on k.conrelid = r.oid and k.contype = 'f'
 )
 select set_config('seedbed.tables', coalesce((select string_agg(oid::text, ',') from reached), '0'), true);
-select 'name', w.name, w.oid from (values {wanted}) w(name, oid) where w.oid is not null;
+select 'name', w.name, w.oid from (values {wanted}) w(name, oid)
+join pg_catalog.pg_class c on c.oid = w.oid and c.relkind in ('r', 'p', 'v', 'm', 'f');
 select 'table', c.oid, n.nspname, c.relname
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.oid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]);
-select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, -1), format_type(a.atttypid, a.atttypmod),
-  a.atttypmod, t.typcategory, a.attnotnull,
-  case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end, a.attidentity, a.attgenerated <> '',
-  case when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) end, a.atttypid
+with recursive asked(oid) as (
+  select distinct a.atttypid from pg_catalog.pg_attribute a
+  where a.attrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and a.attnum > 0 and not a.attisdropped
+),
+steps(id, oid, modifier, not_null) as (
+  select q.oid, q.oid, -1, false from (
+    select a.oid from asked a
+    union select t.typelem from asked a join pg_catalog.pg_type t on t.oid = a.oid and t.typcategory = 'A') q
+  union all
+  select s.id, t.typbasetype, t.typtypmod, s.not_null or t.typnotnull
+  from steps s join pg_catalog.pg_type t on t.oid = s.oid and t.typtype = 'd'
+),
+bases as (select s.*, t.typelem, t.typcategory = 'A' as is_array from steps s join pg_catalog.pg_type t on t.oid = s.oid and t.typtype <> 'd')
+select 'type', b.id, case when e.id <> e.oid then format_type(e.oid, -1) || '[]' else format_type(b.oid, -1) end,
+  case when b.modifier <> -1 then format_type(b.oid, b.modifier) end, b.oid, b.modifier, b.not_null, b.is_array, b.id <> b.oid,
+  coalesce(e.id <> e.oid, false), case
+    when k.oid = 114 then case when b.is_array then 'jsonb[]' else 'jsonb' end
+    when k.typtype not in ('e', 'r', 'm') and not exists (
+      select from pg_catalog.pg_opclass q join pg_catalog.pg_am m on m.oid = q.opcmethod
+      where m.amname in ('btree', 'hash') and q.opcdefault and (q.opcintype = k.oid or q.opcintype in (
+        select f.casttarget from pg_catalog.pg_cast f where f.castsource = k.oid and f.castmethod = 'b' and f.castcontext = 'i')))
+    then 'text' end
+from bases b left join bases e on b.is_array and e.id = b.typelem
+join pg_catalog.pg_type k on k.oid = coalesce(e.oid, case when b.is_array then b.typelem end, b.oid);
+select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull,
+  case when a.attgenerated = '' then coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) end,
+  coalesce(d.adbin, t.typdefaultbin)::text !~ 'SQLVALUEFUNCTION|NEXTVALUEEXPR|COERCEVIAIO' and not exists (
+    select from regexp_matches(coalesce(d.adbin, t.typdefaultbin)::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') f
+    join pg_catalog.pg_proc p on p.oid = f[1]::oid and p.provolatile <> 'i'),
+  a.attidentity, a.attgenerated <> '',
+  case
+    when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)
+    when a.atttypid in (20, 21, 23) and pg_get_expr(d.adbin, d.adrelid) like 'nextval(%' then (
+      select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+      from pg_catalog.pg_depend p
+      join pg_catalog.pg_class c on c.oid = p.refobjid and c.relkind = 'S'
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where p.classid = 'pg_catalog.pg_attrdef'::regclass and p.objid = d.oid
+        and p.refclassid = 'pg_catalog.pg_class'::regclass
+      limit 1) end
 from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and a.attnum > 0 and not a.attisdropped
@@ -149,10 +210,12 @@ where i.indrelid = any (string_to_array(current_setting('seedbed.tables'), ','):
 order by i.indisprimary desc, c.relname;
 select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text
 from pg_catalog.pg_constraint k
-where k.conrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and k.contype = 'f' and k.conparentid = 0
+where k.conrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and k.contype = 'f'
+  and not exists (select from pg_catalog.pg_constraint u where u.oid = k.conparentid and u.conrelid = k.conrelid)
 order by k.conname;
-select 'trigger', t.tgrelid from pg_catalog.pg_trigger t
-where t.tgrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and not t.tgisinternal and t.tgtype & 6 = 6";
+select 'trigger', t.tgrelid, bool_or(t.tgtype & 2 = 2) from pg_catalog.pg_trigger t
+where t.tgrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4
+group by t.tgrelid";
 
 /// Every table there is, for "did you mean".
 const KNOWN: &str =

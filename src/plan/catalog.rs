@@ -32,6 +32,8 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// Whether a BEFORE INSERT trigger may fill in what a row leaves out.
     pub has_insert_trigger: bool,
+    /// Whether any trigger fires when a row is inserted.
+    pub has_trigger: bool,
 }
 
 /// A column.
@@ -39,23 +41,32 @@ pub struct Table {
 pub struct Column {
     /// Its name.
     pub name: String,
-    /// Its type without length or precision, so that a cast never cuts or rounds.
+    /// Its type without length or precision, so that a cast never cuts or rounds; for a domain,
+    /// the type it is made from.
     pub type_name: String,
     /// Its type as declared.
     pub declared: String,
+    /// That type with its length or precision, when it has one that a value may not fit.
+    pub exact: Option<String>,
+    /// What values are compared as when the type has no `=` of its own.
+    pub compared_as: Option<String>,
     /// The most characters it holds, for `varchar(n)` and `char(n)`.
     pub length_max: Option<usize>,
-    /// `A` for arrays: PostgreSQL's category of the type.
-    pub category: String,
+    /// Whether it holds arrays.
+    pub is_array: bool,
+    /// Whether the type is a domain.
+    pub is_domain: bool,
     /// Whether it is NOT NULL.
     pub not_null: bool,
     /// The default, as an expression.
     pub default: Option<String>,
+    /// Whether the default is the same each time.
+    pub is_default_fixed: bool,
     /// `a` for GENERATED ALWAYS AS IDENTITY, `d` for BY DEFAULT, empty otherwise.
     pub identity: String,
     /// Whether it is a generated column, which nobody may write.
     pub generated: bool,
-    /// The sequence behind an identity or serial column, schema-qualified and quoted.
+    /// The sequence that numbers an identity or serial column, schema-qualified and quoted.
     pub sequence: Option<String>,
     /// The labels of an enum type, in order.
     pub labels: Option<Vec<String>>,
@@ -119,8 +130,8 @@ impl Table {
 impl Column {
     /// Whether the server makes up its values, so that nobody can know them beforehand.
     pub fn is_assigned_by_server(&self) -> bool {
-        let is_random = |default: &String| default.contains('(') && !default.starts_with('\'');
-        !self.identity.is_empty() || self.generated || self.default.as_ref().is_some_and(is_random)
+        let is_made_up = self.default.is_some() && !self.is_default_fixed;
+        !self.identity.is_empty() || self.generated || is_made_up
     }
 
     /// Whether an INSERT must give it.
@@ -133,9 +144,13 @@ impl Column {
         matches!(self.type_name.as_str(), "json" | "jsonb")
     }
 
-    /// Whether the type is an array.
-    pub fn is_array(&self) -> bool {
-        self.category == "A"
+    /// The type as declared, and for a domain what it is made from.
+    pub fn exactly(&self) -> String {
+        let exact = self.exact.as_ref().unwrap_or(&self.type_name);
+        match self.is_domain {
+            true => format!("{} ({exact})", self.declared),
+            false => self.declared.clone(),
+        }
     }
 
     /// An SQL expression that compares two values of this type, NULL equal to NULL. Types without
@@ -154,13 +169,11 @@ impl Column {
         format!("{} is distinct from {}", self.comparable(left), self.comparable(right))
     }
 
-    fn comparable(&self, expression: &str) -> String {
-        match self.type_name.as_str() {
-            "json" => format!("({expression})::jsonb"),
-            "xml" | "point" | "polygon" | "line" | "path" | "box" | "circle" | "lseg" => {
-                format!("({expression})::text")
-            }
-            _ => expression.to_owned(),
+    /// The expression as something that has an `=`.
+    pub fn comparable(&self, expression: &str) -> String {
+        match &self.compared_as {
+            Some(type_name) => format!("({expression})::{type_name}"),
+            None => expression.to_owned(),
         }
     }
 }

@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use super::Statement;
 use super::catalog::{Catalog, Column, ForeignKey, Table};
-use super::quote::identifier;
+use super::cell;
 use crate::project::diagnostic::{Diagnostic, did_you_mean, list};
 use crate::project::source::{Name, Place, Source, Span};
-use crate::project::value::{array_literal, json_text};
-use crate::project::yaml::{Content, Entry, Node};
+use crate::project::value::is_json_instruction;
+use crate::project::yaml::{Content, Entry};
 
 /// What one cell gives a value to.
 #[derive(Debug)]
@@ -50,9 +49,17 @@ impl Target<'_> {
         match self {
             Target::Plain { column, .. } => column.name.clone(),
             Target::Reference { foreign_key, lookup, .. } => {
-                let inner: Vec<String> = lookup.targets.iter().map(Target::shape).collect();
+                let inner: Vec<String> = lookup.targets.iter().map(Target::inner_shape).collect();
                 format!("{}>({})", foreign_key.name, inner.join(","))
             }
+        }
+    }
+
+    /// NULL is looked for in another way than a value.
+    fn inner_shape(&self) -> String {
+        match self {
+            Target::Plain { text: None, .. } => format!("{}=null", self.shape()),
+            _ => self.shape(),
         }
     }
 }
@@ -85,25 +92,24 @@ impl<'c> Resolver<'c, '_> {
     ) -> Vec<Target<'c>> {
         let mut targets: Vec<Target<'c>> = Vec::with_capacity(cells.len());
         for cell in cells {
-            match self.target(table, cell) {
-                Err(problem) => problems.push(problem),
-                Ok(target) => {
-                    let twice = targets.iter().find(|earlier| {
-                        earlier.columns().iter().any(|column| target.columns().contains(column))
-                    });
-                    if let Some(earlier) = twice {
-                        problems.push(
-                            Diagnostic::error(format!(
-                                "`{}` is given twice in one row",
-                                target.columns().join(", ")
-                            ))
-                            .at(self.source, cell.key_span)
-                            .context(earlier.place().span, "first here"),
-                        );
-                    }
-                    targets.push(target);
+            let given = match self.given(table, cell) {
+                Ok(given) => given,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
                 }
+            };
+            let columns: Vec<&str> = given.iter().flat_map(Target::columns).collect();
+            let twice =
+                targets.iter().find(|earlier| earlier.columns().iter().any(|own| columns.contains(own)));
+            if let Some(earlier) = twice {
+                problems.push(
+                    Diagnostic::error(format!("`{}` is given twice in one row", columns.join(", ")))
+                        .at(self.source, cell.key_span)
+                        .context(earlier.place().span, "first here"),
+                );
             }
+            targets.extend(given);
         }
         targets
     }
@@ -122,11 +128,17 @@ impl<'c> Resolver<'c, '_> {
         Ok(columns)
     }
 
-    fn target(&self, table: &'c Table, cell: &Entry) -> Result<Target<'c>, Diagnostic> {
+    /// What a cell gives values to: one column or reference, or all columns of a reference to nothing.
+    fn given(&self, table: &'c Table, cell: &Entry) -> Result<Vec<Target<'c>>, Diagnostic> {
         let place = Place::new(self.source, cell.value.span);
         let Some(column) = table.column(&cell.key) else {
             let foreign_key = self.short_reference(table, &cell.key, cell.key_span)?;
-            return self.reference(table, foreign_key, cell, place);
+            if cell.value.content == Content::Null {
+                let columns = foreign_key.columns.iter().filter_map(|name| table.column(name));
+                let null = |column| Target::Plain { table, column, text: None, place: place.clone() };
+                return Ok(columns.map(null).collect());
+            }
+            return Ok(vec![self.reference(table, foreign_key, cell, place)?]);
         };
         if column.generated {
             return Err(Diagnostic::error(format!(
@@ -137,11 +149,15 @@ impl<'c> Resolver<'c, '_> {
             .help("leave it out"));
         }
         let foreign_key = table.foreign_keys.iter().find(|key| key.columns == [cell.key.as_str()]);
-        if let (Content::Map(_), Some(foreign_key)) = (&cell.value.content, foreign_key) {
-            return self.reference(table, foreign_key, cell, place);
+        match (&cell.value.content, foreign_key) {
+            (Content::Map(_), Some(foreign_key)) if !is_json_instruction(&cell.value) => {
+                Ok(vec![self.reference(table, foreign_key, cell, place)?])
+            }
+            _ => {
+                let text = cell::text(column, &cell.value, self.source)?;
+                Ok(vec![Target::Plain { table, column, text, place }])
+            }
         }
-        let text = self.text(column, &cell.value)?;
-        Ok(Target::Plain { table, column, text, place })
     }
 
     /// `department: …` when there is no such column: the one foreign key whose column is
@@ -193,12 +209,6 @@ impl<'c> Resolver<'c, '_> {
                 foreign_key.name
             ))));
         };
-        if cell.value.content == Content::Null && foreign_key.columns.len() == 1 {
-            let column = table.column(&foreign_key.columns[0]);
-            let column = column
-                .ok_or_else(|| at(Diagnostic::error(format!("`{}` has no column", foreign_key.name))))?;
-            return Ok(Target::Plain { table, column, text: None, place });
-        }
         let cells = match &cell.value.content {
             Content::Map(entries) => entries.clone(),
             _ => {
@@ -240,71 +250,4 @@ impl<'c> Resolver<'c, '_> {
             .help(format!("say which: `{{{}: …}}`", several[0]))),
         }
     }
-
-    fn text(&self, column: &Column, node: &Node) -> Result<Option<String>, Diagnostic> {
-        let at = |problem: Diagnostic| Err(problem.at(self.source, node.span));
-        let named = format!("`{}` is of type {}", column.name, column.declared);
-        match &node.content {
-            Content::Null => Ok(None),
-            Content::Scalar(_, _) if column.is_json() => Ok(Some(json_text(node))),
-            Content::Scalar(text, _) => {
-                let length = text.chars().count();
-                match column.length_max {
-                    Some(most) if length > most => {
-                        at(Diagnostic::error(format!("{named}, and this has {length} characters")))
-                    }
-                    _ => Ok(Some(text.clone())),
-                }
-            }
-            Content::List(_) | Content::Map(_) if column.is_json() => Ok(Some(json_text(node))),
-            Content::List(items) if column.is_array() => match array_literal(items) {
-                Some(literal) => Ok(Some(literal)),
-                None => at(Diagnostic::error(format!("{named}, and an array holds no maps"))),
-            },
-            Content::List(_) => at(Diagnostic::error(format!("{named}, and here stands a list"))
-                .help("lists are for array and json columns")),
-            Content::Map(_) => at(Diagnostic::error(format!("{named}, and here stands a map"))
-                .help("maps are for json columns, and for columns with a foreign key")),
-            Content::Empty => at(Diagnostic::error(format!("`{}` has no value", column.name))),
-        }
-    }
-}
-
-/// A condition that holds for rows of `alias` that have these values; each value is bound to the
-/// statement. A reference holds when its parent row exists and is the one referred to.
-pub fn condition(statement: &mut Statement, alias: &str, targets: &[Target]) -> String {
-    let conditions: Vec<String> = targets
-        .iter()
-        .map(|target| match target {
-            Target::Plain { table, column, text, place } => {
-                let own = format!("{alias}.{}", identifier(&column.name));
-                match text {
-                    None => format!("{own} is null"),
-                    Some(text) => {
-                        let what = format!("{}.{}", table.name, column.name);
-                        let parameter = statement.bind(Some(text.clone()), Some(place.clone()), what);
-                        column.is_same(&own, &format!("{parameter}::{}", column.type_name))
-                    }
-                }
-            }
-            Target::Reference { foreign_key, lookup, .. } => {
-                let own: Vec<String> =
-                    foreign_key.columns.iter().map(|name| format!("{alias}.{}", identifier(name))).collect();
-                let parent = format!("{alias}_p");
-                let theirs: Vec<String> = foreign_key
-                    .parent_columns
-                    .iter()
-                    .map(|name| format!("{parent}.{}", identifier(name)))
-                    .collect();
-                let inner = condition(statement, &parent, &lookup.targets);
-                format!(
-                    "({}) in (select {} from {} {parent} where {inner})",
-                    own.join(", "),
-                    theirs.join(", "),
-                    lookup.parent.sql()
-                )
-            }
-        })
-        .collect();
-    conditions.join(" and ")
 }

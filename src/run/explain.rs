@@ -1,10 +1,14 @@
 //! Words for what the server or the connection says, at the author's place.
 
+mod blame;
+mod detail;
+
 use crate::database::connection::Connection;
 use crate::database::dsn::SslMode;
 use crate::database::error::{Error, ServerError};
 use crate::database::session::Session;
-use crate::plan::{Access, Cell, Statement};
+use crate::plan::staged::Cell;
+use crate::plan::{Access, Statement};
 use crate::project::diagnostic::{Diagnostic, printable};
 use crate::report::event::Event;
 use crate::step::Step;
@@ -40,10 +44,22 @@ pub fn step(
         diagnostic
             .at_place(cell.place.clone())
             .label(format!("for `{}` of type {}", cell.what, cell.type_name))
-    } else if let Some(cell) = violating_cell(statement, server) {
-        diagnostic.at_place(cell.place.clone())
+    } else if let Some(blamed) = find_row(statement, server, connection, emit) {
+        let diagnostic = diagnostic.at_place(blamed.place.clone());
+        match blamed.first {
+            Some(first) if first.source == blamed.place.source => {
+                diagnostic.context(first.span, "first here")
+            }
+            Some(first) => diagnostic.note(format!("the first is at {first}")),
+            None => diagnostic,
+        }
+    } else if let Some(table) = blame::table(&statement.staged, server) {
+        diagnostic.at_place(table.place.clone())
     } else {
-        at_step(diagnostic, step)
+        match (step.source.text.is_empty(), blame::files(&statement.staged, server)) {
+            (true, Some(files)) => diagnostic.note(format!("it is one of {files}")),
+            _ => at_step(diagnostic, step),
+        }
     };
     if let Some(constraint) = &server.constraint {
         let of = server.table.as_ref().map(|table| format!(" of `{table}`")).unwrap_or_default();
@@ -68,23 +84,17 @@ fn at_step(diagnostic: Diagnostic, step: &Step) -> Diagnostic {
     }
 }
 
-/// The cell that violates a constraint, as far as the error's fields tell: of the table and column
-/// they name, and with the value that stands in the detail, `Key (name)=(value)`, if one does.
-fn violating_cell<'a>(statement: &'a Statement, server: &ServerError) -> Option<&'a Cell> {
-    let table = server.table.as_ref()?;
-    let key = server.detail.as_deref().and_then(|detail| {
-        let (_, rest) = detail.split_once('(')?;
-        rest.split_once(")=(")
-    });
-    let column = server.column.as_deref().or(key.map(|(column, _)| column.trim_matches('"')));
-    let is_meant = |cell: &&Cell| match column {
-        Some(column) => {
-            cell.what == format!("{table}.{column}")
-                && key.is_none_or(|(_, rest)| rest.starts_with(&format!("{})", cell.text)))
-        }
-        None => cell.what.starts_with(&format!("{table}.")),
-    };
-    statement.cells.iter().find(is_meant)
+/// The row that violates a constraint, as far as the error's fields tell.
+fn find_row(
+    statement: &Statement,
+    server: &ServerError,
+    connection: &mut Connection,
+    emit: &mut dyn FnMut(Event),
+) -> Option<blame::Blamed> {
+    if !server.sqlstate.starts_with("23") || statement.staged.cells.is_empty() {
+        return None;
+    }
+    blame::row(&statement.staged, server, connection.session(emit).ok()?)
 }
 
 /// What to do about some errors of which the server only says what they are.
@@ -220,11 +230,13 @@ fn find_cell<'a>(
     connection: &mut Connection,
     emit: &mut dyn FnMut(Event),
 ) -> Option<&'a Cell> {
-    if !server.sqlstate.starts_with("22") {
+    // A domain's constraint is violated by a value, not by a row of a table.
+    let is_of_domain = server.sqlstate.starts_with("23") && server.table.is_none();
+    if !server.sqlstate.starts_with("22") && !is_of_domain {
         return None;
     }
     let session = connection.session(emit).ok()?;
-    statement.cells.chunks(CELLS_MAX).find_map(|cells| refused_cell(session, cells))
+    statement.staged.cells.chunks(CELLS_MAX).find_map(|cells| refused_cell(session, cells))
 }
 
 fn refused_cell<'a>(session: &mut Session, cells: &'a [Cell]) -> Option<&'a Cell> {

@@ -1,11 +1,17 @@
 //! Answer: what the statement says about each load and each row, and how to read it.
 
-use super::identify::same_key;
-use super::load::{Load, Rule};
-use super::lookup::{Lookups, Operand, Sought, sought};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::exact;
+use super::identify::{same_key, value_of};
+use super::load::{Group, Load, Rule};
+use super::lookup::{Find, Lookups, Operand, Sought, sought};
+use super::stage::{leaf_columns, leaves, text as leaf_text};
+use crate::plan::catalog::Column;
+use crate::plan::cell::inexact;
 use crate::plan::quote::{identifier, literal};
 use crate::plan::{Answer, number, text};
-use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::source::Place;
 
 /// The most rows of one kind that are told of by name.
@@ -17,41 +23,30 @@ const CANDIDATES_MAX: usize = 200;
 
 /// `problems(what, load, n, detail, offered)`: what keeps the whole statement from writing.
 pub fn problems(loads: &[Load], lookups: &Lookups) -> String {
-    let mut selects = Vec::new();
+    let mut selects = vec![
+        "select null::text as what, 0 as load, 0 as n, null::text as detail, null::text as offered where false"
+            .to_owned(),
+    ];
     for load in loads {
         for (group_number, group) in load.groups.iter().enumerate() {
-            let finds = &lookups.groups[&group.suffix].finds;
-            for find in finds {
-                // When an inner lookup fails, the outer one must; only the inner one is told.
-                let inner_held: String = find
-                    .conditions
-                    .iter()
-                    .filter_map(|(_, operand)| match operand {
-                        Operand::Found(number, _) => Some(format!(" and x.r{number}_n = 1")),
-                        Operand::Leaf(_) => None,
-                    })
-                    .collect();
-                let offered = match find.conditions.as_slice() {
-                    [(column, Operand::Leaf(_))] => format!(
-                        "case when x.r{0}_n = 0 then (select json_agg(o.v)::text from (select p.{1}::text as v from {2} p limit {CANDIDATES_MAX}) o) end",
-                        find.number,
-                        identifier(&column.name),
-                        find.parent.sql()
-                    ),
-                    _ => "null::text".to_owned(),
-                };
+            for number in inexact_leaves(group) {
                 selects.push(format!(
-                    "select case when x.r{0}_n = 0 then 'missing' else 'ambiguous' end as what, {1} as load, x.n, '{group_number}.{0}' as detail, {offered} as offered\n  from resolved_{2} x where x.is_new and x.r{0}_n <> 1{inner_held}",
-                    find.number, load.number, group.suffix
+                    "select 'inexact', {}, x.n, '{number}', x.l{number} from stage_{} x where x.l{number} is not null",
+                    load.number, group.suffix
                 ));
             }
-        }
-        if let Some(duplicates) = duplicates(load, lookups) {
-            selects.push(duplicates);
+            for find in &lookups.groups[&group.suffix].finds {
+                selects.push(unfound(load, group, group_number, find, lookups));
+            }
         }
     }
-    if selects.is_empty() {
-        selects.push("select null::text as what, 0 as load, 0 as n, null::text as detail, null::text as offered where false".to_owned());
+    let mut seen = BTreeSet::new();
+    for load in loads {
+        let mut key = load.key.clone();
+        key.sort_unstable();
+        if !key.is_empty() && seen.insert((load.table.oid, key)) {
+            selects.push(duplicates(loads, load, lookups));
+        }
     }
     format!(
         "problems(what, load, n, detail, offered) as materialized (\n  {}\n)",
@@ -59,36 +54,115 @@ pub fn problems(loads: &[Load], lookups: &Lookups) -> String {
     )
 }
 
-/// Rows of the load that have the same key as an earlier one.
-fn duplicates(load: &Load, lookups: &Lookups) -> Option<String> {
-    if load.key().is_empty() {
-        return None;
-    }
-    let mut selects = Vec::new();
-    for group in &load.groups {
-        let mut values = Vec::new();
-        for (at, name) in load.key().iter().enumerate() {
-            let type_name = &load.table.column(name)?.type_name;
-            let value = super::identify::value_of(load, group, lookups, name);
-            let value = value.map_or("null".to_owned(), |value| format!("x.{value}"));
-            values.push(format!("{value}::{type_name} as k{}", at + 1));
+/// The problems of any statement, as part of its answer.
+pub fn problems_select() -> String {
+    format!(
+        "(select what, load::text, n::text, detail, offered from problems order by load, n limit {ROWS_SHOWN_MAX})"
+    )
+}
+
+/// The numbers of a group's staged columns that say what a value would become.
+fn inexact_leaves(group: &Group) -> Vec<usize> {
+    let columns = leaf_columns(group.targets()).into_iter().enumerate();
+    columns.filter(|(_, column)| exact::changed(column, "", "").is_some()).map(|(at, _)| at + 1).collect()
+}
+
+/// Rows of the group for which a lookup found none or several.
+fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups: &Lookups) -> String {
+    // When an inner lookup fails, the outer one must; only the inner one is told.
+    let inner_held: String = find
+        .conditions
+        .iter()
+        .filter_map(|(_, operand)| match operand {
+            Operand::Found(number, _) => Some(format!(" and x.r{number}_n = 1")),
+            Operand::Leaf(_) | Operand::Null => None,
+        })
+        .collect();
+    let offered = match find.conditions.as_slice() {
+        [(column, Operand::Leaf(_))] => {
+            let column = identifier(&column.name);
+            let mut from = format!("select p.{column}::text as v from {} p", find.parent.sql());
+            if lookups.needed.contains_key(&find.parent.oid) {
+                from.push_str(&format!(
+                    " union all select p.{column}::text from added_{} p where p.is_new",
+                    find.parent.oid
+                ));
+            }
+            format!(
+                "case when x.r{}_n = 0 then (select json_agg(o.v)::text from ({from} limit {CANDIDATES_MAX}) o) end",
+                find.number
+            )
         }
-        selects.push(format!("select x.n, {} from new_{} x where x.is_new", values.join(", "), group.suffix));
+        _ => "null::text".to_owned(),
+    };
+    format!(
+        "select case when x.r{0}_n = 0 then 'missing' else 'ambiguous' end, {1}, x.n, '{group_number}.{0}', {offered}\n  from resolved_{2} x where x.is_new and x.r{0}_n <> 1{inner_held}",
+        find.number, load.number, group.suffix
+    )
+}
+
+/// Rows for the table of a load, whichever load they are in, that have the same values in its key
+/// as one before them. Rows of other loads alone are told apart by their own keys.
+fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> String {
+    let sorted = |load: &Load| {
+        let mut key: Vec<String> = load.key.iter().map(|name| (*name).to_owned()).collect();
+        key.sort_unstable();
+        key
+    };
+    let mut selects = Vec::new();
+    for load in loads.iter().filter(|load| load.table.oid == keyed.table.oid) {
+        let is_own_key = sorted(load) == sorted(keyed);
+        for group in &load.groups {
+            let values = keyed.key.iter().enumerate().map(|(at, name)| {
+                let column = load.table.column(name)?;
+                let value = key_value(load, group, lookups, column, is_own_key)?;
+                Some(format!(
+                    "{} as k{}",
+                    column.comparable(&format!("{value}::{}", column.type_name)),
+                    at + 1
+                ))
+            });
+            // A row that leaves a part of the key to the server is like no other.
+            if let Some(values) = values.collect::<Option<Vec<_>>>() {
+                selects.push(format!(
+                    "select {} as load, x.n, {is_own_key} as is_own, {} from new_{} x where x.is_new",
+                    load.number,
+                    values.join(", "),
+                    group.suffix
+                ));
+            }
+        }
     }
-    let keys: Vec<String> = (1..=load.key().len()).map(|at| format!("k{at}")).collect();
-    Some(format!(
-        "select 'duplicate', {}, d.n, d.first::text, null from (\n    select n, min(n) over (partition by {}) as first from ({}) k\n  ) d where d.n > d.first",
-        load.number,
+    if selects.is_empty() {
+        return "select null, 0, 0, null, null where false".to_owned();
+    }
+    let keys: Vec<String> = (1..=keyed.key.len()).map(|at| format!("k{at}")).collect();
+    format!(
+        "select 'duplicate', d.load, d.n, d.first, null from (\n    select load, n, row_number() over w as at, first_value(load || '.' || n) over w as first,\n      bool_or(is_own) over (partition by {1}) as is_own\n    from ({0}) k window w as (partition by {1} order by load, n)\n  ) d where d.at > 1 and d.is_own",
+        selects.join(" union all "),
         keys.join(", "),
-        selects.join(" union all ")
-    ))
+    )
+}
+
+/// What a row of the group has in a column of a key, if that can be known.
+fn key_value(
+    load: &Load,
+    group: &Group,
+    lookups: &Lookups,
+    column: &Column,
+    is_own_key: bool,
+) -> Option<String> {
+    match (value_of(load, group, lookups, &column.name), &column.default) {
+        (Some(value), _) => Some(format!("x.{value}")),
+        (None, Some(default)) if column.is_default_fixed => Some(format!("({default})")),
+        (None, None) if is_own_key => Some("null".to_owned()),
+        _ => None,
+    }
 }
 
 /// The closing select: `(what, load, n, detail, offered)`.
 pub fn select(loads: &[Load], lookups: &Lookups) -> String {
-    let mut selects = vec![format!(
-        "(select what, load::text, n::text, detail, offered from problems order by load, n limit {ROWS_SHOWN_MAX})"
-    )];
+    let mut selects = vec![problems_select()];
     for load in loads {
         let count = |what: &str, counts: Vec<String>| {
             let sum = if counts.is_empty() { "0".to_owned() } else { counts.join(" + ") };
@@ -100,14 +174,21 @@ pub fn select(loads: &[Load], lookups: &Lookups) -> String {
             groups.clone().map(|suffix| format!("(select count(*) from written_{suffix})")).collect(),
         ));
         selects.push(count(
+            "wanted",
+            groups
+                .clone()
+                .map(|suffix| format!("(select count(*) from resolved_{suffix} where is_new)"))
+                .collect(),
+        ));
+        selects.push(count(
             "there",
             groups
                 .map(|suffix| format!("(select count(*) from resolved_{suffix} where not is_new)"))
                 .collect(),
         ));
         for group in &load.groups {
-            let key = load.key();
-            if key.is_empty() {
+            let key = &load.key;
+            if key.is_empty() || load.rule != Rule::KeyIsMissing {
                 continue;
             }
             let same = same_key(load, group, lookups, "x", false);
@@ -116,6 +197,7 @@ pub fn select(loads: &[Load], lookups: &Lookups) -> String {
                 let value = match operand {
                     Operand::Leaf(number) => format!("x.c{number}"),
                     Operand::Found(number, at) => format!("x.r{number}_v{at}"),
+                    Operand::Null => continue,
                 };
                 let own = format!("t.{}", identifier(name));
                 selects.push(format!(
@@ -136,13 +218,19 @@ pub struct Finding {
 /// What a message needs to know of a load.
 struct Told {
     table: String,
+    place: Place,
     is_if_empty: bool,
     places: Vec<Place>,
+    /// By row number and the number of a staged column.
+    inexact: BTreeMap<(usize, usize), Inexact>,
     /// By row number and then by lookup: what it looks for.
     sought: Vec<(usize, Vec<Sought>)>,
     /// By row number and column: the cell's place. Only for loads that a person reads whole.
     cells: Vec<(usize, String, Place)>,
 }
+
+/// A value that its type may cut or round: as text, with the type's name and its place.
+type Inexact = (String, String, Place);
 
 /// What happened to one load.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -190,6 +278,10 @@ pub enum ObstacleKind {
     ParentAmbiguous,
     /// Two rows with the same key.
     Duplicate,
+    /// A value that its type would cut or round.
+    Inexact,
+    /// Rows that were inserted and are not there.
+    Swallowed,
 }
 
 impl Finding {
@@ -206,6 +298,8 @@ impl Finding {
             }
             Told {
                 table: load.table.name.clone(),
+                place: load.place.clone(),
+                inexact: load.groups.iter().flat_map(inexact_values).collect(),
                 is_if_empty: load.rule == Rule::TableIsEmpty,
                 places: load.places.clone(),
                 sought: sought_rows,
@@ -222,12 +316,14 @@ impl Finding {
             .iter()
             .map(|load| Applied { table: load.table.clone(), ..Applied::default() })
             .collect();
-        let mut obstacles = Vec::new();
+        let mut obstacles = self.obstacles(answer);
+        let mut wanted = vec![0; self.loads.len()];
         for row in answer {
             let at = number(row, 1).saturating_sub(1);
             let (Some(load), Some(result)) = (self.loads.get(at), applied.get_mut(at)) else { continue };
             match text(row, 0) {
                 "created" => result.created = number(row, 2),
+                "wanted" => wanted[at] = number(row, 2),
                 "there" => result.there = number(row, 2),
                 "differs" => {
                     if let Some(place) = load.cell(number(row, 2), text(row, 3)) {
@@ -239,14 +335,78 @@ impl Finding {
                         });
                     }
                 }
-                what => obstacles.extend(load.obstacle(what, row)),
+                _ => {}
             }
+        }
+        if obstacles.is_empty() {
+            let told = self.loads.iter().zip(&wanted).zip(&applied);
+            obstacles
+                .extend(told.filter_map(|((load, wanted), result)| load.swallowed(*wanted, result.created)));
         }
         for (result, load) in applied.iter_mut().zip(&self.loads) {
             result.is_skipped = load.is_if_empty && result.created == 0 && result.there > 0;
         }
         if obstacles.is_empty() { Ok(applied) } else { Err(obstacles) }
     }
+
+    /// What is wrong with the rows of a statement, each thing once: several rows may share a value.
+    pub fn obstacles(&self, answer: &Answer) -> Vec<Obstacle> {
+        let mut obstacles: Vec<Obstacle> = Vec::new();
+        for row in answer {
+            let what = text(row, 0);
+            let found = match what {
+                "missing" | "ambiguous" => self.load(row).and_then(|load| load.unfound(what, row)),
+                "inexact" => self.load(row).and_then(|load| load.inexact(row)),
+                "duplicate" => self.duplicate(row),
+                _ => None,
+            };
+            let is_new = |it: &Obstacle| !obstacles.iter().any(|known| known.diagnostic == it.diagnostic);
+            let found = found.filter(is_new);
+            obstacles.extend(found);
+        }
+        obstacles.sort_by_key(|obstacle| {
+            let place = obstacle.diagnostic.place.as_ref();
+            place.map(|place| (place.source.path.clone(), place.span.start))
+        });
+        obstacles
+    }
+
+    fn load(&self, row: &[Option<String>]) -> Option<&Told> {
+        self.loads.get(number(row, 1).checked_sub(1)?)
+    }
+
+    fn duplicate(&self, row: &[Option<String>]) -> Option<Obstacle> {
+        let load = self.load(row)?;
+        let place = load.places.get(number(row, 2).checked_sub(1)?)?;
+        let (first_load, first_row) = text(row, 3).split_once('.')?;
+        let first_load = self.loads.get(first_load.parse::<usize>().ok()?.checked_sub(1)?)?;
+        let first = first_load.places.get(first_row.parse::<usize>().ok()?.checked_sub(1)?)?;
+        let diagnostic = Diagnostic::error(format!("two rows of `{}` have the same key", load.table))
+            .at_place(place.clone())
+            .help("keep one of the two");
+        let diagnostic = match first.source == place.source {
+            true => diagnostic.context(first.span, "first here"),
+            false => diagnostic.note(format!("the first is at {first}")),
+        };
+        Some(Obstacle { kind: ObstacleKind::Duplicate, diagnostic })
+    }
+}
+
+fn inexact_values(group: &Group) -> Vec<((usize, usize), Inexact)> {
+    let numbers = inexact_leaves(group);
+    let columns = leaf_columns(group.targets());
+    let mut values = Vec::new();
+    for (row, targets) in group.rows.iter().filter(|_| !numbers.is_empty()) {
+        let leaves = leaves(targets);
+        for number in &numbers {
+            let (leaf, column) = (leaves[number - 1], columns[number - 1]);
+            if let Some(text) = leaf_text(leaf) {
+                let inexact = (text.clone(), column.exactly(), leaf.place().clone());
+                values.push(((*row, *number), inexact));
+            }
+        }
+    }
+    values
 }
 
 fn cells(load: &Load) -> Vec<(usize, String, Place)> {
@@ -265,17 +425,34 @@ impl Told {
         cell.map(|(_, _, place)| place).or(self.places.get(row.checked_sub(1)?))
     }
 
-    fn obstacle(&self, what: &str, row: &[Option<String>]) -> Option<Obstacle> {
-        let number_of_row = number(row, 2);
-        if what == "duplicate" {
-            let place = self.places.get(number_of_row.checked_sub(1)?)?;
-            let first = self.places.get(number(row, 3).checked_sub(1)?)?;
-            let diagnostic = Diagnostic::error(format!("two rows of `{}` have the same key", self.table))
-                .at_place(place.clone())
-                .context(first.span, "first here")
-                .help("keep one of the two");
-            return Some(Obstacle { kind: ObstacleKind::Duplicate, diagnostic });
+    fn swallowed(&self, wanted: usize, created: usize) -> Option<Obstacle> {
+        if wanted == created {
+            return None;
         }
+        let message = format!(
+            "{} of `{}` {} to be inserted and the table took {created}: a trigger or rule swallowed {}",
+            count(wanted, "row"),
+            self.table,
+            if wanted == 1 { "was" } else { "were" },
+            match wanted - created {
+                1 => "one".to_owned(),
+                several => several.to_string(),
+            },
+        );
+        let diagnostic = Diagnostic::error(message)
+            .at_place(self.place.clone())
+            .help("a BEFORE trigger that returns NULL drops its row: let it return NEW");
+        Some(Obstacle { kind: ObstacleKind::Swallowed, diagnostic })
+    }
+
+    fn inexact(&self, row: &[Option<String>]) -> Option<Obstacle> {
+        let (value, exactly, place) = self.inexact.get(&(number(row, 2), text(row, 3).parse().ok()?))?;
+        let diagnostic = inexact(value, exactly, text(row, 4)).at_place(place.clone());
+        Some(Obstacle { kind: ObstacleKind::Inexact, diagnostic })
+    }
+
+    fn unfound(&self, what: &str, row: &[Option<String>]) -> Option<Obstacle> {
+        let number_of_row = number(row, 2);
         let lookup: usize = text(row, 3).split_once('.')?.1.parse().ok()?;
         let (_, rows) = self.sought.iter().find(|(number, _)| *number == number_of_row)?;
         let Sought { place, parent, condition, value } = rows.get(lookup.checked_sub(1)?)?;

@@ -5,9 +5,8 @@ use super::lookup::{Lookups, Operand};
 use crate::plan::catalog::{Column, Table};
 use crate::plan::quote::{identifier, literal};
 
-/// For each group: `keyed_…`, the staged rows with their early lookups and `is_new`; then
-/// `new_…`, the same with the values that others look for and nobody gave.
-pub fn expressions(load: &Load, lookups: &Lookups) -> Vec<String> {
+/// For each group `keyed_…`: the staged rows with their early lookups and `is_new`.
+pub fn keyed(load: &Load, lookups: &Lookups) -> Vec<String> {
     let mut expressions = Vec::new();
     if load.rule == Rule::TableIsEmpty {
         expressions.push(format!(
@@ -24,17 +23,63 @@ pub fn expressions(load: &Load, lookups: &Lookups) -> Vec<String> {
             is_new(load, group, lookups),
             lookups.joins(group, "s", true),
         ));
-        let mut assigned = String::new();
-        for (number, column) in assigned_columns(load, group, lookups).iter().enumerate() {
-            let value = assigned_value(column);
-            assigned.push_str(&format!(", case when k.is_new then {value} end as a{}", number + 1));
-        }
-        expressions.push(format!(
-            "new_{0} as materialized (\n  select k.*{assigned}\n  from keyed_{0} k\n  order by k.n\n)",
-            group.suffix
-        ));
     }
     expressions
+}
+
+/// For each group of one table `new_…`: the same with the values that others look for and nobody
+/// gave. Before the first of them is made, sequences are raised above the values that were given.
+pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups) -> Vec<String> {
+    let raised = raised(loads, table, lookups);
+    let behind = match raised {
+        Some(_) => format!(" cross join (select count(raised) from raised_{}) r", table.oid),
+        None => String::new(),
+    };
+    let mut expressions: Vec<String> = raised.into_iter().collect();
+    for load in loads.iter().filter(|load| load.table.oid == table.oid) {
+        for group in &load.groups {
+            let mut assigned = String::new();
+            for (number, column) in assigned_columns(load, group, lookups).iter().enumerate() {
+                let value = assigned_value(column);
+                assigned.push_str(&format!(", case when k.is_new then {value} end as a{}", number + 1));
+            }
+            expressions.push(format!(
+                "new_{0} as materialized (\n  select k.*{assigned}\n  from keyed_{0} k{behind}\n  order by k.n\n)",
+                group.suffix
+            ));
+        }
+    }
+    expressions
+}
+
+/// `raised_…`: raises the sequences of a table's columns to the highest value that a new row gives,
+/// and never lowers one. Values that a sequence does not reach are none of its business.
+fn raised(loads: &[Load], table: &Table, lookups: &Lookups) -> Option<String> {
+    let mut selects = Vec::new();
+    for column in &table.columns {
+        let Some(sequence) = &column.sequence else { continue };
+        let mut given = Vec::new();
+        for load in loads.iter().filter(|load| load.table.oid == table.oid) {
+            for group in &load.groups {
+                let own = lookups.groups[&group.suffix].given.iter().find(|(name, _)| *name == column.name);
+                if let Some((_, Operand::Leaf(number))) = own {
+                    given.push(format!(
+                        "select k.c{number}::int8 as id from keyed_{} k where k.is_new",
+                        group.suffix
+                    ));
+                }
+            }
+        }
+        if !given.is_empty() {
+            let name = literal(sequence);
+            selects.push(format!(
+                "select case when g.most > s.last then setval({name}::regclass, g.most) end as raised\n  from (\n    select max(g.id) as most from ({}) g\n    join pg_catalog.pg_sequence q on q.seqrelid = {name}::regclass and q.seqincrement > 0 and g.id between q.seqmin and q.seqmax\n  ) g, (select case when is_called then last_value else last_value - 1 end as last from {sequence}) s",
+                given.join(" union all ")
+            ));
+        }
+    }
+    let selects = (!selects.is_empty()).then(|| selects.join("\n  union all\n  "))?;
+    Some(format!("raised_{} as materialized (\n  {selects}\n)", table.oid))
 }
 
 /// `added_…`: the rows of one table that lookups search beside the table itself, if any do.
@@ -65,6 +110,7 @@ pub fn value_of(load: &Load, group: &Group, lookups: &Lookups, name: &str) -> Op
     let given = lookups.groups[&group.suffix].given.iter().find(|(column, _)| *column == name);
     if let Some((_, operand)) = given {
         return Some(match operand {
+            Operand::Null => return None,
             Operand::Leaf(number) => format!("c{number}"),
             Operand::Found(number, at) => format!("r{number}_v{at}"),
         });
@@ -97,10 +143,10 @@ fn assigned_value(column: &Column) -> String {
 }
 
 fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
-    match &load.rule {
-        Rule::Always => "true".to_owned(),
+    match load.rule {
+        Rule::Always | Rule::Never => "true".to_owned(),
         Rule::TableIsEmpty => format!("(select is_empty from empty_{})", load.number),
-        Rule::KeyIsMissing(_) => {
+        Rule::KeyIsMissing => {
             let same = same_key(load, group, lookups, "s", true);
             format!("not exists (select from {} t where {same})", load.table.sql())
         }
@@ -111,7 +157,7 @@ fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
 pub fn same_key(load: &Load, group: &Group, lookups: &Lookups, alias: &str, joining_early: bool) -> String {
     let collected = &lookups.groups[&group.suffix];
     let conditions: Vec<String> = load
-        .key()
+        .key
         .iter()
         .filter_map(|name| {
             let column = load.table.column(name)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::plan::catalog::Table;
 use crate::plan::resolve::{Resolver, Target};
-use crate::project::diagnostic::{Diagnostic, list};
+use crate::project::diagnostic::{Diagnostic, count, list};
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 
@@ -15,8 +15,12 @@ pub struct Load<'c> {
     pub number: usize,
     /// Where they go.
     pub table: &'c Table,
+    /// Where the author names it.
+    pub place: Place,
     /// When a row is inserted.
-    pub rule: Rule<'c>,
+    pub rule: Rule,
+    /// The columns that tell one row from another, if any do.
+    pub key: Vec<&'c str>,
     /// The rows, those of the same shape together.
     pub groups: Vec<Group<'c>>,
     /// The place of each row, in the order written.
@@ -24,14 +28,16 @@ pub struct Load<'c> {
 }
 
 /// When a row is inserted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rule<'c> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
     /// When the table has no row at all.
     TableIsEmpty,
-    /// When no row has the same values in these columns.
-    KeyIsMissing(Vec<&'c str>),
+    /// When no row has the same values in the columns of the key.
+    KeyIsMissing,
     /// In any case.
     Always,
+    /// Never: it is only looked for.
+    Never,
 }
 
 /// Rows that give values to the same columns in the same way.
@@ -51,27 +57,32 @@ impl<'c> Group<'c> {
 }
 
 impl<'c> Load<'c> {
-    /// Resolves rows for a table and groups them by shape. Every problem is noted.
+    /// Resolves rows for a table and groups them by shape. Every problem is noted, and one that
+    /// several rows share, like a misspelt default, only once.
     pub fn new(
         number: usize,
         table: &'c Table,
-        rule: Rule<'c>,
+        place: Span,
+        (rule, key): (Rule, Vec<&'c str>),
         rows: &[Row],
         resolver: Resolver<'c, '_>,
         problems: &mut Vec<Diagnostic>,
     ) -> Load<'c> {
-        let mut load = Load { number, table, rule, groups: Vec::new(), places: Vec::new() };
+        let place = Place::new(resolver.source, place);
+        let mut load = Load { number, table, place, rule, key, groups: Vec::new(), places: Vec::new() };
         let mut shapes: Vec<Vec<String>> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             load.places.push(Place::new(resolver.source, row.span));
-            let targets = resolver.targets(table, &row.cells, problems);
+            let mut wrong = Vec::new();
+            let mut targets = resolver.targets(table, &row.cells, &mut wrong);
             // A cell that could not be resolved may be the very one that is missed.
-            if targets.len() == row.cells.len() {
-                check_required(table, row, &targets, resolver.source, problems);
+            if wrong.is_empty() && rule != Rule::Never {
+                check_required(table, row, &targets, resolver.source, &mut wrong);
             }
+            wrong.retain(|problem| !problems.contains(problem));
+            problems.append(&mut wrong);
             let mut shape: Vec<String> = targets.iter().map(Target::shape).collect();
             shape.sort();
-            let mut targets = targets;
             targets.sort_by_cached_key(Target::shape);
             let found = shapes.iter().position(|known| *known == shape);
             let group = found.unwrap_or_else(|| {
@@ -84,11 +95,45 @@ impl<'c> Load<'c> {
         load
     }
 
-    /// The columns that identify a row, if any do.
-    pub fn key(&self) -> &[&'c str] {
-        match &self.rule {
-            Rule::KeyIsMissing(key) => key,
-            Rule::TableIsEmpty | Rule::Always => &[],
+    /// Notes columns of a written key that rows leave to the server: it would make up another value
+    /// on every run, and the row would never be found again.
+    pub fn check_key(&self, key: &[Name], problems: &mut Vec<Diagnostic>) {
+        let span = match key {
+            [first, .., last] => Span { start: first.span.start, end: last.span.end },
+            _ => key.first().map_or(self.place.span, |only| only.span),
+        };
+        for name in &self.key {
+            let Some(column) = self.table.column(name) else { continue };
+            let is_made_up = column.is_assigned_by_server();
+            let may_be_filled_in = self.table.has_insert_trigger && column.default.is_none();
+            if !is_made_up && !may_be_filled_in {
+                continue;
+            }
+            let rows = self.groups.iter().flat_map(|group| &group.rows);
+            let lacking = rows.filter(|(_, targets)| !targets.iter().any(|it| it.columns().contains(name)));
+            let mut lacking: Vec<usize> = lacking.map(|(number, _)| *number).collect();
+            lacking.sort_unstable();
+            let Some(place) = lacking.first().and_then(|number| self.places.get(number - 1)) else {
+                continue;
+            };
+            let made_by =
+                if is_made_up { "is made up by the server" } else { "may be filled in by a trigger" };
+            let mut problem =
+                Diagnostic::error(format!("the row gives no `{name}`, which is part of its key"))
+                    .at_place(place.clone())
+                    .context(span, "the key")
+                    .note(format!(
+                        "`{}.{name}` {made_by}: the row would be inserted again on every run",
+                        self.table.name
+                    ))
+                    .help(match column.generated {
+                        true => "take the columns that it is generated from as the key",
+                        false => "give it in each row, or take columns that every row gives as the key",
+                    });
+            if lacking.len() > 1 {
+                problem = problem.note(format!("{} give none", count(lacking.len(), "row")));
+            }
+            problems.push(problem);
         }
     }
 }
@@ -101,6 +146,9 @@ pub fn infer_key<'c>(
     source: &Arc<Source>,
     span: Span,
 ) -> Result<Vec<&'c str>, Diagnostic> {
+    if rows.is_empty() {
+        return Ok(Vec::new()); // There is nothing to tell apart.
+    }
     let mut given: Option<Vec<&str>> = None;
     for row in rows {
         let mut ignored = Vec::new();

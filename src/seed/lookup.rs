@@ -33,6 +33,8 @@ pub struct Find<'c> {
 pub enum Operand {
     /// The nth staged column.
     Leaf(usize),
+    /// NULL, when it is a condition.
+    Null,
     /// The nth column of a lookup's result.
     Found(usize, usize),
 }
@@ -56,9 +58,8 @@ pub struct Lookups<'c> {
 }
 
 impl<'c> Lookups<'c> {
-    /// Finds all lookups, and which of them must be early: those that identify a row, or that
-    /// others look for.
-    pub fn of<'l: 'c>(loads: &'l [Load<'c>]) -> Lookups<'c> {
+    /// Finds all lookups, for rows that are in the database already.
+    pub fn among_existing<'l: 'c>(loads: &'l [Load<'c>]) -> Lookups<'c> {
         let mut groups = BTreeMap::new();
         for load in loads {
             for group in &load.groups {
@@ -72,15 +73,21 @@ impl<'c> Lookups<'c> {
                 groups.insert(group.suffix.clone(), collected);
             }
         }
-        let mut lookups = Lookups { groups, needed: BTreeMap::new() };
+        Lookups { groups, needed: BTreeMap::new() }
+    }
+
+    /// Finds all lookups, and which of them must be early: those that identify a row, or that
+    /// others look for.
+    pub fn of<'l: 'c>(loads: &'l [Load<'c>]) -> Lookups<'c> {
+        let mut lookups = Lookups::among_existing(loads);
         lookups.note_needed(loads);
         lookups.mark_early(loads);
         lookups
     }
 
     /// The order in which loads can be identified: a load whose key needs a parent comes after
-    /// the loads of that parent.
-    pub fn order(&self, loads: &[Load]) -> Result<Vec<usize>, Vec<String>> {
+    /// the loads of that parent. Fails with the loads that wait for each other.
+    pub fn order(&self, loads: &[Load]) -> Result<Vec<usize>, Vec<usize>> {
         let mut order: Vec<usize> = Vec::new();
         while order.len() < loads.len() {
             let is_ready = |at: &usize| {
@@ -95,10 +102,7 @@ impl<'c> Lookups<'c> {
             };
             match (0..loads.len()).find(is_ready) {
                 Some(ready) => order.push(ready),
-                None => {
-                    let left = (0..loads.len()).filter(|at| !order.contains(at));
-                    return Err(left.map(|at| loads[at].table.name.clone()).collect());
-                }
+                None => return Err((0..loads.len()).filter(|at| !order.contains(at)).collect()),
             }
         }
         Ok(order)
@@ -122,7 +126,11 @@ impl<'c> Lookups<'c> {
                 .iter()
                 .map(|(column, operand)| {
                     let own = format!("p.{}", identifier(&column.name));
-                    format!("{own} = {}", self.operand(finds, operand, alias, early))
+                    if *operand == Operand::Null {
+                        return format!("{own} is null");
+                    }
+                    let value = self.operand(finds, operand, alias, early);
+                    format!("{} = {}", column.comparable(&own), column.comparable(&value))
                 })
                 .collect();
             joins.push_str(&format!(
@@ -162,6 +170,7 @@ impl<'c> Lookups<'c> {
     /// themselves, or in one behind it.
     pub fn operand(&self, finds: &[Find], operand: &Operand, alias: &str, joining_early: bool) -> String {
         match operand {
+            Operand::Null => "null".to_owned(),
             Operand::Leaf(number) => format!("{alias}.c{number}"),
             Operand::Found(number, at) => {
                 let find = finds.iter().find(|find| find.number == *number);
@@ -196,7 +205,7 @@ impl<'c> Lookups<'c> {
 
     fn mark_early(&mut self, loads: &[Load<'c>]) {
         for load in loads {
-            let mut early: BTreeSet<&str> = load.key().iter().copied().collect();
+            let mut early: BTreeSet<&str> = load.key.iter().copied().collect();
             early.extend(self.needed.get(&load.table.oid).into_iter().flatten());
             for group in &load.groups {
                 let Some(lookups) = self.groups.get_mut(&group.suffix) else { continue };
@@ -212,7 +221,7 @@ impl<'c> Lookups<'c> {
                             .iter()
                             .filter_map(|(_, operand)| match operand {
                                 Operand::Found(number, _) => Some(*number),
-                                Operand::Leaf(_) => None,
+                                Operand::Leaf(_) | Operand::Null => None,
                             })
                             .collect();
                         lookups.finds[at].is_early = true;
@@ -235,9 +244,10 @@ fn collect<'c>(
     finds: &mut Vec<Find<'c>>,
 ) -> Vec<(&'c str, Operand)> {
     match target {
-        Target::Plain { column, .. } => {
+        Target::Plain { column, text, .. } => {
             *leaf += 1;
-            vec![(column.name.as_str(), Operand::Leaf(*leaf))]
+            let operand = if nested && text.is_none() { Operand::Null } else { Operand::Leaf(*leaf) };
+            vec![(column.name.as_str(), operand)]
         }
         Target::Reference { foreign_key, lookup, .. } => {
             let mut conditions = Vec::new();

@@ -1,34 +1,49 @@
 //! Stage: rows arrive as one text array a column and are cast to the columns' types.
 //!
-//! The types carry no length or precision, because an explicit cast would cut or round in silence;
-//! the insert, which assigns, refuses instead.
+//! The types carry no length or precision, because an explicit cast would cut or round in silence.
+//! Beside a value whose type might, stands what it would become, if it is not what was written.
 
+use super::exact;
 use super::load::{Group, Load};
+use crate::plan::Statement;
+use crate::plan::catalog::Column;
 use crate::plan::resolve::Target;
-use crate::plan::{Cell, Statement};
+use crate::plan::staged::{Cell, Owner, StagedTable};
 
-/// The staged rows of each group, as `stage_1_1(n, c1, c2, …)`.
+/// The staged rows of each group, as `stage_1_1(n, c1, l1, c2, …)`.
 pub fn expressions(load: &Load, statement: &mut Statement) -> Vec<String> {
-    load.groups.iter().map(|group| expression(group, statement)).collect()
+    let table = statement.staged.tables.len();
+    statement.staged.tables.push(StagedTable {
+        name: load.table.name.clone(),
+        sql: load.table.sql(),
+        columns: load.table.columns.iter().map(|column| column.name.clone()).collect(),
+        has_trigger: load.table.has_trigger,
+        place: load.place.clone(),
+        rows: load.places.clone(),
+    });
+    load.groups.iter().map(|group| expression(group, table, statement)).collect()
 }
 
-fn expression(group: &Group, statement: &mut Statement) -> String {
+fn expression(group: &Group, table: usize, statement: &mut Statement) -> String {
     let numbers = group.rows.iter().map(|(number, _)| Some(number.to_string())).collect();
     let mut arrays = vec![format!("{}::text[]", statement.bind_list(numbers))];
     let mut names = vec!["n".to_owned()];
     let mut casts = vec!["u.n::int4 as n".to_owned()];
-    for (at, type_name) in leaf_types(group.targets()).iter().enumerate() {
+    for (at, (column, is_own)) in leaf_columns(group.targets()).into_iter().zip(owned(group)).enumerate() {
         let name = format!("c{}", at + 1);
         let mut values = Vec::with_capacity(group.rows.len());
-        for (_, targets) in &group.rows {
+        for (number, targets) in &group.rows {
             let leaf = leaves(targets).swap_remove(at);
-            if let Some(cell) = cell(leaf) {
-                statement.cells.push(cell);
-            }
+            let owner = is_own.then(|| Owner { table, row: number - 1, column: column.name.clone() });
+            statement.staged.cells.extend(cell(leaf, owner));
             values.push(text(leaf).cloned());
         }
         arrays.push(format!("{}::text[]", statement.bind_list(values)));
-        casts.push(format!("u.{name}::{type_name} as {name}"));
+        let value = format!("u.{name}::{}", column.type_name);
+        casts.push(format!("{value} as {name}"));
+        if let Some(changed) = exact::changed(column, &format!("u.{name}"), &value) {
+            casts.push(format!("{changed} as l{}", at + 1));
+        }
         names.push(name);
     }
     format!(
@@ -38,6 +53,16 @@ fn expression(group: &Group, statement: &mut Statement) -> String {
         arrays.join(", "),
         names.join(", ")
     )
+}
+
+/// For each staged column, whether it is of the table itself and not of a parent that is looked for.
+fn owned(group: &Group) -> Vec<bool> {
+    let mut owned = Vec::new();
+    for target in group.targets() {
+        let is_own = matches!(target, Target::Plain { .. });
+        owned.extend(leaves(std::slice::from_ref(target)).iter().map(|_| is_own));
+    }
+    owned
 }
 
 /// The plain values under some targets, depth first: the order of the staged columns.
@@ -51,28 +76,33 @@ pub fn leaves<'a, 'c>(targets: &'a [Target<'c>]) -> Vec<&'a Target<'c>> {
         .collect()
 }
 
-fn leaf_types(targets: &[Target]) -> Vec<String> {
-    let type_name = |leaf: &&Target| match leaf {
-        Target::Plain { column, .. } => column.type_name.clone(),
-        Target::Reference { .. } => String::new(),
-    };
-    leaves(targets).iter().map(type_name).collect()
+/// The columns of those values, in the same order.
+pub fn leaf_columns<'c>(targets: &[Target<'c>]) -> Vec<&'c Column> {
+    leaves(targets)
+        .into_iter()
+        .filter_map(|leaf| match leaf {
+            Target::Plain { column, .. } => Some(*column),
+            Target::Reference { .. } => None,
+        })
+        .collect()
 }
 
-fn text<'a>(leaf: &'a Target) -> Option<&'a String> {
+/// The text of a plain value.
+pub fn text<'a>(leaf: &'a Target) -> Option<&'a String> {
     match leaf {
         Target::Plain { text, .. } => text.as_ref(),
         Target::Reference { .. } => None,
     }
 }
 
-fn cell(leaf: &Target) -> Option<Cell> {
+fn cell(leaf: &Target, owner: Option<Owner>) -> Option<Cell> {
     match leaf {
         Target::Plain { table, column, text: Some(text), place } => Some(Cell {
             text: text.clone(),
             type_name: column.declared.clone(),
             place: place.clone(),
             what: format!("{}.{}", table.name, column.name),
+            owner,
         }),
         _ => None,
     }

@@ -121,23 +121,18 @@ impl Action for Add {
     fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let resolver = Resolver { catalog, source: &step.source };
         let table = resolver.table(&self.into).map_err(|problem| vec![problem])?;
-        let rule = match &self.key {
+        let way = match &self.key {
             Some(key) => {
-                Rule::KeyIsMissing(written_key(table, key, resolver).map_err(|problem| vec![problem])?)
+                (Rule::KeyIsMissing, written_key(table, key, resolver).map_err(|problem| vec![problem])?)
             }
-            None => Rule::Always,
+            None => (Rule::Always, Vec::new()),
         };
         let mut problems = Vec::new();
-        let load = Load::new(1, table, rule, &self.rows, resolver, &mut problems);
+        let load = Load::new(1, table, self.into.span, way, &self.rows, resolver, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let seeding = crate::seed::compile(&[load]).map_err(|_| {
-            vec![
-                Diagnostic::error("the key refers to the table it belongs to")
-                    .at(&step.source, self.into.span),
-            ]
-        })?;
+        let seeding = crate::seed::compile(&[load]).map_err(|problem| vec![problem])?;
         let finding = seeding.finding;
         Ok(Batch::ready(
             Access::Write,
@@ -170,16 +165,18 @@ fn judge(applied: &Applied) -> Judgement {
     Judgement { outcome, detail, problem: None }
 }
 
-/// A parent that is missing or ambiguous is an end of the step; a duplicate row is a mistake in it.
+/// A parent that is missing or ambiguous is an end of the step; all else is a mistake in it.
 fn refuse(obstacles: Vec<Obstacle>) -> Result<Judgement, Vec<Diagnostic>> {
-    let is_parent = |obstacle: &Obstacle| obstacle.kind != ObstacleKind::Duplicate;
+    let is_parent = |obstacle: &Obstacle| {
+        matches!(obstacle.kind, ObstacleKind::ParentMissing | ObstacleKind::ParentAmbiguous)
+    };
     if !obstacles.iter().all(is_parent) {
         return Err(obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect());
     }
     let Some(first) = obstacles.into_iter().next() else { return Ok(nothing()) };
     let outcome = match first.kind {
         ObstacleKind::ParentAmbiguous => Outcome::ParentAmbiguous,
-        ObstacleKind::ParentMissing | ObstacleKind::Duplicate => Outcome::ParentNotFound,
+        _ => Outcome::ParentNotFound,
     };
     let mut problem = first.diagnostic;
     problem.severity = crate::project::diagnostic::Severity::Failed;

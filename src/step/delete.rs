@@ -9,20 +9,22 @@
 //!
 //! Outcomes: `deleted`; `not_found` when no row matched; `restricted` when a foreign key forbids it
 //! (then nothing is deleted, whatever `expect` says). `where` is required: a table is never emptied
-//! by leaving something out.
+//! by leaving something out. A reference in it to a row that is not there is an error.
 
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
-use crate::plan::resolve::{Resolver, condition};
-use crate::plan::{Access, Batch, Judgement, Statement, number};
+use crate::plan::resolve::Resolver;
+use crate::plan::{Access, Batch, Judgement, number, text};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
+use crate::seed::load::{Load, Rule};
+use crate::seed::{Seeding, seek};
 
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
@@ -80,16 +82,13 @@ impl Action for Delete {
         let resolver = Resolver { catalog, source: &step.source };
         let table = resolver.table(&self.from).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
-        let targets = resolver.targets(table, &self.filter.cells, &mut problems);
+        let rows = std::slice::from_ref(&self.filter);
+        let way = (Rule::Never, Vec::new());
+        let load = Load::new(1, table, self.from.span, way, rows, resolver, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut statement = Statement::default();
-        let matching = condition(&mut statement, "t", &targets);
-        statement.sql = format!(
-            "with deleted as (\n  delete from {} t where {matching} returning 1\n)\nselect count(*)::text from deleted",
-            table.sql()
-        );
+        let Seeding { statement, finding } = seek::delete(load);
         let name = table.name.clone();
         let place = Place::new(&step.source, self.filter.span);
         Ok(Batch::ready(
@@ -97,7 +96,16 @@ impl Action for Delete {
             statement,
             &[("23503", Outcome::Restricted), ("23001", Outcome::Restricted)],
             Box::new(move |answer| {
-                let deleted = answer.first().map_or(0, |row| number(row, 0));
+                let obstacles = finding.obstacles(answer);
+                if !obstacles.is_empty() {
+                    return Err(obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect());
+                }
+                let [found, deleted] = ["found", "deleted"].map(|what| {
+                    answer.iter().find(|row| text(row, 0) == what).map_or(0, |row| number(row, 2))
+                });
+                if deleted < found {
+                    return Err(vec![kept(&name, found, deleted).at_place(place.clone())]);
+                }
                 if deleted == 0 {
                     let problem = Diagnostic::failed(format!("no row of `{name}` has these values"))
                         .at_place(place.clone())
@@ -113,4 +121,16 @@ impl Action for Delete {
             }),
         ))
     }
+}
+
+/// Rows that a delete names and the table keeps.
+fn kept(table: &str, found: usize, deleted: usize) -> Diagnostic {
+    let message = format!(
+        "{} of `{table}` {} to be deleted and {deleted} went: a trigger or rule kept the rest",
+        count(found, "row"),
+        if found == 1 { "was" } else { "were" },
+    );
+    Diagnostic::error(message).help(
+        "a BEFORE trigger that returns NULL keeps its row: let it return OLD; a row policy may forbid it too",
+    )
 }

@@ -126,22 +126,14 @@ impl Action for Seed {
         for fixture in self.fixtures(project) {
             let mode = self.mode.or(fixture.mode).unwrap_or(Mode::Insert);
             match load(loads.len() + 1, fixture, mode, catalog, &mut problems) {
-                Ok(load) => loads.push(load),
+                Ok(load) => loads.extend(load),
                 Err(problem) => problems.push(problem),
             }
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        let seeding = crate::seed::compile(&loads).map_err(|tables| {
-            vec![
-                Diagnostic::error(format!(
-                    "the keys of {} refer to each other in a circle",
-                    tables.join(" and ")
-                ))
-                .help("give one of them a `key` without a reference"),
-            ]
-        })?;
+        let seeding = crate::seed::compile(&loads).map_err(|problem| vec![problem])?;
         let finding = seeding.finding;
         Ok(Batch::ready(
             Access::Write,
@@ -183,31 +175,38 @@ fn load<'c>(
     mode: Mode,
     catalog: &'c Catalog,
     problems: &mut Vec<Diagnostic>,
-) -> Result<Load<'c>, Diagnostic> {
+) -> Result<Option<Load<'c>>, Diagnostic> {
     let resolver = Resolver { catalog, source: &fixture.source };
     let table = resolver.table(&fixture.table)?;
-    let mut row_problems = Vec::new();
-    let rule = match (mode, &fixture.key) {
-        (Mode::IfEmpty, _) => Rule::TableIsEmpty,
-        (Mode::Insert, Some(key)) => Rule::KeyIsMissing(written_key(table, key, resolver)?),
-        (Mode::Insert, None) => {
-            match infer_key(table, &fixture.rows, resolver, &fixture.source, place(fixture)) {
-                Ok(key) => Rule::KeyIsMissing(key),
-                Err(problem) => {
-                    // A misspelt column is the better thing to say than the key that it leaves out.
-                    Load::new(number, table, Rule::Always, &fixture.rows, resolver, &mut row_problems);
-                    if row_problems.is_empty() {
-                        return Err(problem);
-                    }
-                    Rule::Always
-                }
+    let (place, rows) = (place(fixture), &fixture.rows);
+    let key = match &fixture.key {
+        Some(key) => written_key(table, key, resolver),
+        None => infer_key(table, rows, resolver, &fixture.source, place),
+    };
+    let key = match (mode, key) {
+        (_, Ok(key)) => key,
+        // Rows need not be told apart when the table is empty.
+        (Mode::IfEmpty, Err(_)) if fixture.key.is_none() => Vec::new(),
+        (_, Err(problem)) => {
+            // A misspelt column is the better thing to say than the key that it leaves out.
+            let before = problems.len();
+            Load::new(number, table, place, (Rule::Always, Vec::new()), rows, resolver, problems);
+            if fixture.key.is_some() || problems.len() == before {
+                problems.push(problem);
             }
+            return Ok(None);
         }
     };
-    row_problems.clear();
-    let load = Load::new(number, table, rule, &fixture.rows, resolver, &mut row_problems);
-    problems.append(&mut row_problems);
-    Ok(load)
+    let rule = match mode {
+        Mode::IfEmpty => Rule::TableIsEmpty,
+        Mode::Insert => Rule::KeyIsMissing,
+    };
+    let before = problems.len();
+    let load = Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems);
+    if let (Some(key), Mode::Insert, true) = (&fixture.key, mode, problems.len() == before) {
+        load.check_key(key, problems);
+    }
+    Ok(Some(load))
 }
 
 fn word(mode: Mode) -> &'static str {

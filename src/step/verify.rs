@@ -8,20 +8,23 @@
 //! ```
 //!
 //! A row exists when at least one row of the table has all of its values; only the columns that are
-//! named are looked at. Outcomes: `held`, `differs`.
+//! named are looked at. Outcomes: `held`, `differs`. A reference to a row that is not there is an
+//! error: nothing could be absent from it.
 
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
-use crate::plan::resolve::{Resolver, condition};
-use crate::plan::{Access, Batch, Judgement, Statement, number};
+use crate::plan::resolve::Resolver;
+use crate::plan::{Access, Batch, Judgement, number, text};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
+use crate::seed::load::{Load, Rule};
+use crate::seed::{Seeding, seek};
 
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
@@ -114,10 +117,8 @@ impl Action for Verify {
     fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let resolver = Resolver { catalog, source: &step.source };
         let mut problems = Vec::new();
-        let mut statement = Statement::default();
-        let mut selects = Vec::new();
-        let mut told = Vec::new();
-        for claim in &self.claims {
+        let (mut loads, mut counts, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, claim) in self.claims.iter().enumerate() {
             let table = match resolver.table(&claim.table) {
                 Ok(table) => table,
                 Err(problem) => {
@@ -125,27 +126,42 @@ impl Action for Verify {
                     continue;
                 }
             };
-            let number = told.len();
-            let (matching, span) = match &claim.fact {
+            let (wanted, span) = match &claim.fact {
                 Fact::Exists(row) | Fact::Absent(row) => {
-                    let targets = resolver.targets(table, &row.cells, &mut problems);
-                    (format!(" where {}", condition(&mut statement, "t", &targets)), row.span)
+                    let way = (Rule::Never, Vec::new());
+                    let (place, rows) = (claim.table.span, std::slice::from_ref(row));
+                    let load = Load::new(loads.len() + 1, table, place, way, rows, resolver, &mut problems);
+                    loads.push(load);
+                    let is_wanted = matches!(claim.fact, Fact::Exists(_));
+                    (if is_wanted { Wanted::Some } else { Wanted::None }, row.span)
                 }
-                Fact::Count(_, span) => (String::new(), *span),
-            };
-            selects.push(format!("select '{number}', count(*)::text from {} t{matching}", table.sql()));
-            let wanted = match claim.fact {
-                Fact::Exists(_) => Wanted::Some,
-                Fact::Absent(_) => Wanted::None,
-                Fact::Count(number, _) => Wanted::Exactly(number as usize),
+                Fact::Count(wanted, span) => {
+                    counts.push(format!(
+                        "\nunion all\nselect 'counted', '{number}', count(*)::text, null, null from {}",
+                        table.sql()
+                    ));
+                    (Wanted::Exactly(*wanted as usize), *span)
+                }
             };
             told.push((table.name.clone(), Place::new(&step.source, span), wanted));
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        statement.sql = selects.join("\nunion all\n");
-        Ok(Batch::ready(Access::Read, statement, &[], Box::new(move |answer| Ok(judge(answer, &told)))))
+        let Seeding { mut statement, finding } = seek::count(&loads);
+        statement.sql.push_str(&counts.concat());
+        Ok(Batch::ready(
+            Access::Read,
+            statement,
+            &[],
+            Box::new(move |answer| {
+                let obstacles = finding.obstacles(answer);
+                if !obstacles.is_empty() {
+                    return Err(obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect());
+                }
+                Ok(judge(answer, &told))
+            }),
+        ))
     }
 }
 
@@ -158,9 +174,20 @@ enum Wanted {
 }
 
 fn judge(answer: &[Vec<Option<String>>], told: &[(String, Place, Wanted)]) -> Judgement {
-    let mut failures = answer.iter().filter_map(|row| {
-        let (table, place, wanted) = told.get(number(row, 0))?;
-        let found = number(row, 1);
+    // The facts about rows are numbered among themselves.
+    let of_rows: Vec<usize> =
+        (0..told.len()).filter(|&at| !matches!(told[at].2, Wanted::Exactly(_))).collect();
+    let mut found: Vec<(usize, usize)> = answer
+        .iter()
+        .filter_map(|row| match text(row, 0) {
+            "found" => Some((*of_rows.get(number(row, 1).checked_sub(1)?)?, number(row, 2))),
+            "counted" => Some((number(row, 1), number(row, 2))),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    let mut failures = found.into_iter().filter_map(|(at, found)| {
+        let (table, place, wanted) = told.get(at)?;
         let message = match wanted {
             Wanted::Some if found == 0 => format!("no row of `{table}` has these values"),
             Wanted::None if found > 0 => format!(

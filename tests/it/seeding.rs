@@ -170,3 +170,509 @@ fn nothing_of_a_seed_stays_when_one_row_is_refused() {
     assert!(output.text.contains("b_size_check"), "{}", output.text);
     assert_eq!(database.inventory(), "  a: 0\n  b: 0\n  seedbed_ledger: 0\n");
 }
+
+/// Seeds what is wrong: every expected text must be in the answer, and no row may stay.
+fn refused(schema: &str, fixtures: &[(&str, &str)], expected: &[&str]) -> String {
+    let database = database(schema);
+    let before = database.inventory();
+    let files: Vec<(String, &str)> =
+        fixtures.iter().map(|(table, text)| (format!("fixtures/{table}.yaml"), *text)).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    let directory = project(&files);
+    let output = Seedbed::new(directory.path()).variable("DATABASE_URL", &database.url()).run(&["seed"]);
+    assert_ne!(output.status, "0", "{schema}\n{fixtures:?}\n{}", output.text);
+    for text in expected {
+        assert!(output.text.contains(text), "{text}\n{fixtures:?}\n{}", output.text);
+    }
+    let after = database.inventory().replace("  seedbed_ledger: 0\n", "");
+    assert_eq!(after, before, "{}", output.text);
+    output.text
+}
+
+/// Types, and values as a person may write them that none of them cuts or rounds.
+const SPELLINGS: &[(&str, &[&str])] = &[
+    ("text", &["'2026-01-02'", "a, b", "' x '", "''"]),
+    ("varchar(5)", &["abc", "12345", "äöüßé", "'a b  '"]),
+    ("char(5)", &["abc", "'abc  '", "'abc       '"]),
+    ("name", &["abc"]),
+    ("\"char\"", &["a", "''"]),
+    ("smallint", &["7", "007", "-7"]),
+    ("int", &["1", "+1"]),
+    ("bigint", &["12345678901234567"]),
+    ("numeric", &["1.5", "12345678901234567890.1230", "1e3", "NaN", "1e-3"]),
+    ("numeric(10,2)", &["1.5", "1.50", "1.500", "007", "1e3", "-0.25", "2.5e-1", "NaN"]),
+    ("numeric(5,2)[]", &["[1, 1.50, null]", "[]"]),
+    ("real", &["0.1", "1.5", "1e3", "3.14159", "16777216", "NaN", "-Infinity"]),
+    ("double precision", &["0.1", "0.30000000000000004", "59.913868912345", "1e300", "9007199254740992"]),
+    ("real[]", &["[0.1, 1e3]"]),
+    ("money", &["1.50", "12", "'$1,234.50'"]),
+    ("boolean", &["true", "no", "off", "1"]),
+    (
+        "date",
+        &[
+            "2026-01-02",
+            "20260102",
+            "'January 8, 1999'",
+            "2026-01-02T00:00:00Z",
+            "infinity",
+            "'0044-03-15 BC'",
+            "5874897-01-01",
+            "today",
+            "now",
+            "'2026-01-02 00:00:00+00'",
+        ],
+    ),
+    ("date[]", &["[2026-01-02, null]"]),
+    (
+        "timestamp",
+        &[
+            "2026-01-02",
+            "2026-01-02 03:04:05",
+            "2026-01-02T03:04:05Z",
+            "'2026-01-02 03:04:05+00'",
+            "2026-01-02T03:04:05.123456Z",
+            "infinity",
+            "epoch",
+            "now",
+            "2026-01-02 03:04:05.1234560",
+        ],
+    ),
+    ("timestamp(0)", &["2026-01-02 03:04:05", "2026-01-02 03:04:05.000", "2026-01-02"]),
+    (
+        "timestamptz",
+        &[
+            "2026-01-02",
+            "'2026-01-02 03:04:05+00'",
+            "2026-01-02T03:04:05+02:00",
+            "now",
+            "2026-01-02 03:04:05 Europe/Oslo",
+            "2026-01-02T03:04:05.123Z",
+        ],
+    ),
+    ("timestamptz(3)", &["2026-01-02T03:04:05.123Z"]),
+    ("time", &["'12:00'", "'12:00:01.5'", "'04:05 PM'", "'040506'", "'12:00Z'", "allballs", "'24:00'"]),
+    ("time(0)", &["'12:00:01'"]),
+    ("timetz", &["'12:00+02'", "'12:00'", "'12:00-05:30'"]),
+    (
+        "interval",
+        &["1 day", "'1:02:03'", "P1Y2M3DT4H", "1.5 hours", "-3 days", "1 mon 2 days", "0.5 seconds"],
+    ),
+    ("interval second(0)", &["'5'", "1 minute 5 seconds"]),
+    ("interval year to month", &["1 year 2 months", "'1-2'"]),
+    ("bit(4)", &["'1010'"]),
+    ("varbit(4)", &["'10'"]),
+    ("bytea", &["'\\x00ff'", "abc"]),
+    ("uuid", &["00000000-0000-0000-0000-000000000001", "'{00000000-0000-0000-0000-00000000000A}'"]),
+    ("inet", &["10.0.0.1", "10.0.0.1/8"]),
+    ("cidr", &["10.0.0.0/8"]),
+    ("macaddr", &["08:00:2b:01:02:03"]),
+    ("json", &["{a: 1, b: [true, null]}", "{$json: '{\"$a\": 1}'}"]),
+    ("jsonb", &["{a: 1.10}", "[1]", "x", "{$json: 'null'}"]),
+    ("int4range", &["'[1,5]'"]),
+    ("tsvector", &["'a b'"]),
+    ("xml", &["<a/>"]),
+    ("point", &["'(1,2)'", "'1,2'"]),
+    ("point[]", &["['(1,2)']"]),
+    ("jsonpath", &["$.a"]),
+    ("code", &["abc"]),
+    ("amount", &["1.50", "1.5"]),
+    ("code[]", &["[abc, d]"]),
+    ("amount[]", &["[1.5]"]),
+    ("document", &["{a: 1}"]),
+    ("labels", &["[a, b]"]),
+    ("document[]", &["['{\"a\": 1}']"]),
+    ("mood", &["calm"]),
+    ("mood[]", &["[calm]"]),
+    ("pair", &["'(1,a)'"]),
+];
+
+const TYPES: &str =
+    "create domain code as varchar(3); create domain price as numeric(5,1); create domain amount as price;
+    create domain document as json; create domain labels as text[]; create type mood as enum ('calm');
+    create type pair as (n int, t text);";
+
+#[test]
+fn ordinary_spellings_are_no_losses() {
+    let (mut columns, mut rows, mut id) = (String::new(), String::new(), 0);
+    for (at, (sql_type, texts)) in SPELLINGS.iter().enumerate() {
+        columns.push_str(&format!(", c{at} {sql_type}"));
+        for text in *texts {
+            id += 1;
+            rows.push_str(&format!("- id: {id}\n  c{at}: {text}\n"));
+        }
+    }
+    let schema = format!("{TYPES} create table t (id int primary key{columns})");
+    check(&schema, &[("t", &rows)], "select count(*) from t", &[&id.to_string()]);
+}
+
+#[test]
+fn losses_are_errors_at_the_value() {
+    let losses: &[(&str, &str, &str)] = &[
+        (
+            "numeric(10,2)",
+            "1.005",
+            "`1.005` is not exactly representable as numeric(10,2): it would become 1.01",
+        ),
+        ("numeric(5,2)", "1.999", "it would become 2.00"),
+        ("numeric(3,1)[]", "[1, 2.25]", "it would become {1.0,2.3}"),
+        ("varchar(3)[]", "[abcdef]", "it would become {abc}"),
+        ("code", "abcdef", "`k` is of type code (character varying(3)), and this has 6 characters"),
+        ("code[]", "[abcdef]", "as code[]: it would become {abc}"),
+        (
+            "amount",
+            "1.25",
+            "`1.25` is not exactly representable as amount (numeric(5,1)): it would become 1.3",
+        ),
+        ("amount[]", "[1.25]", "it would become {1.3}"),
+        ("timestamp(0)", "2026-01-02 03:04:05.6", "it would become"),
+        ("timestamp", "2026-01-02T03:04:05+02", "as timestamp without time zone: it would become"),
+        ("timestamp", "2026-01-02 03:04:05 Europe/Oslo", "it would become"),
+        ("timestamptz", "2026-01-02T03:04:05.123456789Z", "it would become"),
+        ("date", "2026-01-02 03:04:05", "as date: it would become 2026-01-02"),
+        ("date", "2026-01-02T00:00:00+02", "as date: it would become 2026-01-02"),
+        ("date[]", "['2026-01-02 03:04']", "it would become {2026-01-02}"),
+        ("time", "'12:00+02'", "it would become 12:00:00"),
+        ("time", "2026-01-02 12:00", "it would become 12:00:00"),
+        ("timetz", "2026-01-02 12:00", "it would become 12:00:00+00"),
+        ("interval second(0)", "1.5 seconds", "it would become 00:00:02"),
+        ("interval year to month", "1 year 5 days", "it would become 1 year"),
+        ("bit(4)", "'101'", "as bit(4): it would become 1010"),
+        ("varbit(2)", "'101'", "it would become 10"),
+        ("\"char\"", "abc", "it would become a"),
+        ("name", &"n".repeat(70), &format!("it would become {}", "n".repeat(63))),
+        ("real", "16777217", "as real: it would become 16777216"),
+        ("double precision", "9007199254740993", "it would become 9007199254740992"),
+        ("money", "1.005", "it would become"),
+    ];
+    for (sql_type, text, expected) in losses {
+        let schema = format!("{TYPES} create table t (k {sql_type}, n int)");
+        let fixture = format!("key: [k]\nrows:\n- {{n: 1, k: {text}}}\n");
+        refused(&schema, &[("t", &fixture)], &[expected, "fixtures/t.yaml:3:"]);
+    }
+}
+
+#[test]
+fn a_value_of_any_type_is_found_again() {
+    let mut schema = TYPES.to_owned();
+    let mut fixtures = Vec::new();
+    for (at, (sql_type, texts)) in SPELLINGS.iter().enumerate() {
+        schema.push_str(&format!("create table t{at} (k {sql_type}, n int);"));
+        let text = texts.iter().find(|text| **text != "now").unwrap();
+        fixtures.push((
+            format!("t{at}"),
+            format!("key: [k]\nrows:\n- {{n: 1, k: {}}}\n- {{n: 2, k: null}}\n", quoted(text)),
+        ));
+    }
+    let fixtures: Vec<(&str, &str)> =
+        fixtures.iter().map(|(table, text)| (table.as_str(), text.as_str())).collect();
+    check(&schema, &fixtures, "select count(*) from t0", &["2"]);
+}
+
+/// A value as it can stand in a flow map.
+fn quoted(text: &str) -> String {
+    if text.starts_with(['\'', '[', '{']) { text.to_owned() } else { format!("'{text}'") }
+}
+
+#[test]
+fn a_reference_through_null_means_null() {
+    check(
+        "create table a (id int generated always as identity primary key, nm text unique);
+         create table b (id int generated always as identity primary key, nm text, a_id int references a, unique (nm, a_id));
+         create table c (nm text primary key, b_id int references b)",
+        &[
+            ("a", "- {nm: a1}\n"),
+            ("b", "key: [nm, a]\nrows:\n- {nm: b1, a: a1}\n- {nm: b1, a: null}\n"),
+            ("c", "- {nm: c1, b_id: {nm: b1, a: null}}\n- {nm: c2, b_id: {nm: b1, a: a1}}\n"),
+        ],
+        "select c.nm, b.a_id is null from c join b on b.id = c.b_id order by 1",
+        &["c1|t", "c2|f"],
+    );
+}
+
+#[test]
+fn null_for_a_reference_of_several_columns_is_null_in_all_of_them() {
+    check(
+        "create table p (x int, y int, primary key (x, y));
+         create table c (nm text primary key, px int, py int, constraint par foreign key (px, py) references p)",
+        &[("p", "- {x: 1, y: 2}\n"), ("c", "- {nm: a, par: null}\n- {nm: b, par: {x: 1, y: 2}}\n")],
+        "select * from c order by 1",
+        &["a|null|null", "b|1|2"],
+    );
+}
+
+#[test]
+fn explicit_ids_raise_the_sequence_and_never_lower_it() {
+    let columns = ["id serial primary key", "id int generated by default as identity primary key"];
+    for column in columns.into_iter().chain(["id int generated always as identity primary key"]) {
+        check(
+            &format!("create table t ({column}, nm text unique)"),
+            &[("t", "key: [nm]\nrows:\n- {nm: a}\n- {nm: b, id: 1}\n- {nm: c, id: 7}\n- {nm: d}\n")],
+            "select nm, id from t where id in (1, 7) or id > 7 order by 1",
+            &["a|8", "b|1", "c|7", "d|9"],
+        );
+    }
+    // A sequence that is ahead stays where it is.
+    check(
+        "create table t (id serial primary key, nm text unique); alter sequence t_id_seq restart with 500",
+        &[("t", "key: [nm]\nrows:\n- {nm: b, id: 7}\n- {nm: a}\n")],
+        "select nm, id from t order by 1",
+        &["a|500", "b|7"],
+    );
+    // Rows that others refer to get their ids beforehand.
+    check(
+        "create table t (id serial primary key, nm text unique, t_id int references t)",
+        &[("t", "key: [nm]\nrows:\n- {nm: a, t: b}\n- {nm: b, t: c}\n- {nm: c, id: 1}\n")],
+        "select count(distinct id), min(id), max(id) from t",
+        &["3|1|3"],
+    );
+}
+
+#[test]
+fn loads_of_one_table_with_other_keys_are_told_apart_by_their_own() {
+    check(
+        "create table t (id int, nm text)",
+        &[
+            ("t", "key: [id]\nrows: [{id: 1, nm: a}]\n"),
+            ("public.t", "key: [id, nm]\nrows: [{id: 2, nm: a}, {id: 2, nm: b}]\n"),
+        ],
+        "select * from t order by 1, 2",
+        &["1|a", "2|a", "2|b"],
+    );
+}
+
+#[test]
+fn nothing_to_do_needs_no_key() {
+    let database = database("create table t (n int)");
+    let text = seed(&database, &[("t", "rows: []\n")]);
+    assert!(text.contains("unchanged"), "{text}");
+}
+
+#[test]
+fn a_partition_by_its_own_name_has_its_foreign_keys() {
+    check(
+        "create table p (id int generated always as identity primary key, nm text unique);
+         create table c (n int, p_id int references p) partition by list (n);
+         create table c1 partition of c for values in (1)",
+        &[("p", "- {nm: x}\n"), ("c1", "key: [n]\nrows:\n- {n: 1, p: x}\n")],
+        "select p.nm from c join p on p.id = c.p_id",
+        &["x"],
+    );
+    // A foreign key to a partitioned table is one, not one for each partition.
+    check(
+        "create table p (id int, nm text, primary key (id), unique (id, nm)) partition by list (id);
+         create table p1 partition of p for values in (1); create table p2 partition of p for values in (2);
+         create table c (n int primary key, p_id int references p)",
+        &[("p", "key: [id]\nrows:\n- {id: 1, nm: x}\n"), ("c", "- {n: 1, p_id: {nm: x}}\n")],
+        "select p_id from c",
+        &["1"],
+    );
+}
+
+#[test]
+fn mistakes_are_found_before_a_row_is_written() {
+    let trigger = "create function nothing() returns trigger language plpgsql as 'begin return null; end';
+        create trigger nothing before insert on t for each row execute function nothing();";
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let cases: &[Case] = &[
+        // Keys that the server makes up.
+        (
+            "create table t (id serial primary key, nm text)",
+            &[("t", "key: [id]\nrows:\n- {nm: a}\n- {nm: b}\n")],
+            &["the row gives no `id`, which is part of its key", "t.yaml:3:3", "the key", "2 rows give none"],
+        ),
+        (
+            "create table t (id int generated always as identity, nm text)",
+            &[("t", "key: [id, nm]\nrows: [{nm: a}]\n")],
+            &["gives no `id`"],
+        ),
+        (
+            "create table t (at timestamptz default now(), nm text)",
+            &[("t", "key: [nm, at]\nrows: [{nm: a}]\n")],
+            &["gives no `at`"],
+        ),
+        (
+            "create table t (d date default current_date, nm text)",
+            &[("t", "key: [nm, d]\nrows: [{nm: a}]\n")],
+            &["gives no `d`"],
+        ),
+        (
+            "create table t (l text generated always as (lower(nm)) stored, nm text)",
+            &[("t", "key: [l]\nrows: [{nm: a}]\n")],
+            &["gives no `l`", "generated from"],
+        ),
+        // The same row in two loads of one table.
+        (
+            "create table t (nm text unique)",
+            &[("t", "- {nm: a}\n"), ("public.t", "- {nm: b}\n- {nm: a}\n")],
+            &[
+                "two rows of `t` have the same key",
+                "the first is at fixtures/public.t.yaml:2:3",
+                "fixtures/t.yaml:1:3",
+            ],
+        ),
+        (
+            "create table t (nm text, k json)",
+            &[("t", "key: [k]\nrows:\n- {nm: a, k: {a: 1, b: 2}}\n- {nm: b, k: {b: 2, a: 1}}\n")],
+            &["two rows of `t` have the same key", "t.yaml:4:3"],
+        ),
+        (
+            "create table t (nm text)",
+            &[("t", "mode: if-empty\nkey: [nm]\nrows: [{nm: a}, {nm: a}]\n")],
+            &["the same key"],
+        ),
+        // What a trigger does not let in.
+        (
+            &format!("create table t (nm text unique); {trigger}"),
+            &[("t", "- {nm: a}\n- {nm: b}\n")],
+            &["2 rows of `t` were to be inserted and the table took 0: a trigger or rule swallowed 2"],
+        ),
+        // References.
+        (
+            "create table p (id serial primary key, nm text unique); create table c (nm text unique, p_id int references p)",
+            &[("p", "- {nm: Human Resources}\n"), ("c", "- {nm: a, p: Human Resource}\n")],
+            &["`p` has no row with nm = 'Human Resource'", "did you mean `Human Resources`?"],
+        ),
+        (
+            "create table t (id serial primary key, n text, boss_id int references t, unique (n, boss_id))",
+            &[("t", "key: [n, boss]\nrows:\n- {n: a, boss: null}\n- {n: b, boss_id: {n: a}}\n")],
+            &["the key of `t` refers to `t` itself", "fixtures/t.yaml:1:1"],
+        ),
+        // A trigger, where nobody knows whose.
+        (
+            "create table a (n int primary key); create table b (n int primary key);
+             create function complain() returns trigger language plpgsql as 'begin raise ''no more''; end';
+             create trigger a before insert on a for each row execute function complain();
+             create trigger b before insert on b for each row execute function complain()",
+            &[("a", "- {n: 1}\n"), ("b", "- {n: 1}\n")],
+            &["no more (P0001)", "it is one of `fixtures/a.yaml`, `fixtures/b.yaml`"],
+        ),
+        // Names of what is no table.
+        (
+            "create table u (n int); create index t on u (n)",
+            &[("t", "- {n: 1}\n")],
+            &["there is no table `t`"],
+        ),
+        ("create type t as (n int)", &[("t", "- {n: 1}\n")], &["there is no table `t`"]),
+    ];
+    for (schema, fixtures, expected) in cases {
+        refused(schema, fixtures, expected);
+    }
+}
+
+#[test]
+fn a_mistake_in_a_default_is_told_once() {
+    let rows = "rows:\n- {n: 1}\n- {n: 2}\n- {n: 3}\n";
+    let check = |columns: &str, default: &str, expected: &str| {
+        let schema = format!(
+            "create table p (id serial primary key, nm text unique); create table t (n int primary key, {columns})"
+        );
+        let text = refused(
+            &schema,
+            &[("t", &format!("defaults: {{{default}}}\n{rows}"))],
+            &[expected, "fixtures/t.yaml:1:"],
+        );
+        assert_eq!(text.matches(expected).count(), 1, "{text}");
+    };
+    check("name text", "nmae: x", "table `t` has no column `nmae`");
+    check("code varchar(2)", "code: abc", "this has 3 characters");
+    check("amount numeric(5,2)", "amount: 1.005", "`1.005` is not exactly representable");
+    check("born date", "born: 2026-13-01", "date/time field value out of range");
+    check("p_id int references p", "p: x", "`p` has no row with nm = 'x'");
+}
+
+#[test]
+fn a_server_that_refuses_a_row_is_shown_the_row() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        // The second row of three, whatever else has the value.
+        (
+            "n int primary key, size int check (size > 0)",
+            "- {n: 1, size: 1}\n- {n: 2, size: 0}\n- {n: 0, size: 2}\n",
+            &["t_size_check", "t.yaml:2:16"],
+        ),
+        (
+            "n int primary key, a int, b int, check (a < b)",
+            "- {n: 1, a: 1, b: 2}\n- {n: 2, a: 2, b: 1}\n",
+            &["t_check", "t.yaml:2:3"],
+        ),
+        (
+            "n int primary key, at date check (at > '2026-01-01'), ok boolean",
+            "- {n: 1, at: 20260102, ok: yes}\n- {n: 2, at: 20251231, ok: no}\n",
+            &["t.yaml:2:14"],
+        ),
+        (
+            "n int primary key, a text, b text, unique (a, b)",
+            "key: [n]\nrows:\n- {n: 1, a: 'x, y', b: z}\n- {n: 2, a: q, b: z}\n- {n: 3, a: 'x, y', b: z}\n",
+            &["t_a_b_key", "t.yaml:5:3", "first here"],
+        ),
+        (
+            "n int primary key, a int unique",
+            "key: [n]\nrows:\n- {n: 1, a: 5}\n- {n: 5, a: 6}\n- {n: 3, a: 5}\n",
+            &["t_a_key", "t.yaml:5:13"],
+        ),
+        (
+            "n int primary key, p int references p",
+            "- {n: 1, p: 1}\n- {n: 2, p: 2}\n",
+            &["t_p_fkey", "t.yaml:2:13"],
+        ),
+        // Two rows that look alike: neither is pointed at.
+        (
+            "n serial primary key, a text, size int default 0 check (size > 0)",
+            "key: [a]\nmode: if-empty\nrows: [{a: x}, {a: y}]\n",
+            &["t_size_check", "t.yaml:3:8"],
+        ),
+        // Domains.
+        ("n int primary key, d positive", "- {n: 1, d: 1}\n- {n: 2, d: -1}\n", &["positive", "t.yaml:2:13"]),
+        (
+            "n int primary key, d positive[]",
+            "- {n: 1, d: [1]}\n- {n: 2, d: [1, -1]}\n",
+            &["positive", "t.yaml:2:13"],
+        ),
+        ("n int primary key, d bit(4)", "- {n: 1, d: '1010'}\n- {n: 2, d: '10101'}\n", &["t.yaml:2:13"]),
+        ("n int primary key, d int[]", "- {n: 1, d: [1]}\n- {n: 2, d: [x]}\n", &["t.yaml:2:13"]),
+        // What a trigger says is about no row in particular.
+        ("n int primary key, complains text", "- {n: 1, complains: a}\n", &["no more of that", "t.yaml:1:3"]),
+    ];
+    let schema = "create domain positive as int check (value > 0); create table p (id int primary key); insert into p values (1);
+        create function complain() returns trigger language plpgsql as $$ begin raise 'no more of that'; end $$;";
+    for (columns, fixture, expected) in cases {
+        let mut schema = format!("{schema} create table t ({columns});");
+        if columns.contains("complains") {
+            schema.push_str(
+                "create trigger complain after insert on t for each row execute function complain()",
+            );
+        }
+        refused(&schema, &[("t", fixture)], expected);
+    }
+}
+
+#[test]
+fn json_is_stored_as_it_is_written() {
+    check(
+        "create table t (n int primary key, a jsonb, b json)",
+        &[(
+            "t",
+            "- {n: 1, a: {$json: '{\"$ref\": 1}'}, b: {$json: '[1e400]'}}\n- {n: 2, a: {x: {$json: '{\"$y\": null}'}}, b: {$json: null}}\n",
+        )],
+        "select * from t order by n",
+        &["1|{\"$ref\": 1}|[1e400]", "2|{\"x\": {\"$y\": null}}|null"],
+    );
+    let schema = "create table t (n int primary key, a jsonb, b text)";
+    let wrong: &[(&str, &[&str])] = &[
+        (
+            "- {n: 1, a: {$ref: 1}}\n",
+            &["there is no instruction `$ref`; `$json` is the only one", "$json: '{\"$ref\": …}'", "1:14"],
+        ),
+        ("- {n: 1, a: {$json: '{\"a\": 1,}'}}\n", &["not JSON: key must be a string", "t.yaml:1:30"]),
+        ("- {n: 1, a: {$json: '[1'}}\n", &["not JSON: EOF while parsing a list", "t.yaml:1:23"]),
+        (
+            "- n: 1\n  a:\n    $json: |\n      {\n        \"a\": x\n      }\n",
+            &["not JSON: expected value", "t.yaml:5:14"],
+        ),
+        ("- {n: 1, a: {$json: [1]}}\n", &["`$json` is JSON as text, and here stands a list"]),
+        ("- {n: 1, a: {$json: '1', b: 2}}\n", &["`$json` stands alone in its map"]),
+        ("- {n: 1, b: {$json: '1'}}\n", &["`b` is of type text, and `$json` is for json columns"]),
+    ];
+    for (fixture, expected) in wrong {
+        refused(schema, &[("t", fixture)], expected);
+    }
+}

@@ -11,7 +11,8 @@ use super::faithful::{self, Leaf};
 use super::judge::{Expectation, judge_count, judge_rows};
 use super::{Assert, Expected, Match, ROWS_MORE, cell};
 use crate::plan::description::{Description, Type};
-use crate::plan::{Cell, Locate, Question, Statement, Value};
+use crate::plan::staged::Cell;
+use crate::plan::{Locate, Question, Statement, Value};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::{Place, Source};
 use crate::project::yaml::Content;
@@ -113,7 +114,7 @@ impl Assert {
                 }
                 if let Some(text) = texts.last().cloned().flatten() {
                     let (type_name, what) = (column.sql_type.sql.clone(), column.name.clone());
-                    statement.cells.push(Cell { text, type_name, place, what });
+                    statement.staged.cells.push(Cell { text, type_name, place, what, owner: None });
                 }
                 if node.content != Content::Null {
                     lossy.extend(faithful::leaves(node, &column.sql_type, source));

@@ -1,0 +1,94 @@
+//! Seek: rows of tables that have certain values, for steps that look at rows or delete them.
+
+use super::answer::{self, Finding};
+use super::load::{Group, Load};
+use super::lookup::{Lookups, Operand};
+use super::stage::{self, leaves};
+use super::{Seeding, write};
+use crate::plan::Statement;
+use crate::plan::quote::identifier;
+
+/// Counts, for each load, the rows that its table has of it: `('found', load, number)`.
+pub fn count(loads: &[Load]) -> Seeding {
+    let mut statement = Statement::default();
+    let lookups = Lookups::among_existing(loads);
+    let tables = tables(loads, &lookups, &mut statement);
+    let mut selects = vec![answer::problems_select()];
+    for load in loads {
+        for group in &load.groups {
+            selects.push(format!(
+                "select 'found', '{}', (select count(*) from {} t join resolved_{} x on {})::text, null, null",
+                load.number,
+                load.table.sql(),
+                group.suffix,
+                same_values(load, group, &lookups)
+            ));
+        }
+    }
+    statement.sql = format!("with\n{}\n{}", tables.join(",\n"), selects.join("\nunion all\n"));
+    Seeding { statement, finding: Finding::of(loads, &lookups) }
+}
+
+/// Deletes the rows that a load's table has of it: `('found', load, number)` and
+/// `('deleted', load, number)`.
+pub fn delete(load: Load) -> Seeding {
+    let loads = [load];
+    let mut statement = Statement::default();
+    let lookups = Lookups::among_existing(&loads);
+    let mut tables = tables(&loads, &lookups, &mut statement);
+    let mut selects = vec![answer::problems_select()];
+    for group in &loads[0].groups {
+        let (table, suffix) = (loads[0].table.sql(), &group.suffix);
+        let same = same_values(&loads[0], group, &lookups);
+        tables.push(format!(
+            "deleted_{suffix} as (\n  delete from {table} t using resolved_{suffix} x\n  where {same} and not exists (select from problems)\n  returning 1\n)"
+        ));
+        selects.push(format!(
+            "select 'found', '1', (select count(*) from {table} t join resolved_{suffix} x on {same})::text, null, null"
+        ));
+        selects.push(format!(
+            "select 'deleted', '1', (select count(*) from deleted_{suffix})::text, null, null"
+        ));
+    }
+    statement.sql = format!("with\n{}\n{}", tables.join(",\n"), selects.join("\nunion all\n"));
+    let finding = Finding::of(&loads, &lookups);
+    Seeding { statement, finding }
+}
+
+fn tables(loads: &[Load], lookups: &Lookups, statement: &mut Statement) -> Vec<String> {
+    let mut tables = Vec::new();
+    for load in loads {
+        tables.extend(stage::expressions(load, statement));
+        for group in &load.groups {
+            tables.push(format!(
+                "new_{0} as materialized (\n  select s.*, true as is_new from stage_{0} s\n)",
+                group.suffix
+            ));
+        }
+        tables.extend(write::resolved(load, lookups));
+    }
+    tables.push(answer::problems(loads, lookups));
+    tables
+}
+
+/// The condition under which the table's row `t` has the values of the group's row `x`.
+fn same_values(load: &Load, group: &Group, lookups: &Lookups) -> String {
+    let leaves = leaves(group.targets());
+    let conditions: Vec<String> = lookups.groups[&group.suffix]
+        .given
+        .iter()
+        .filter_map(|(name, operand)| {
+            let column = load.table.column(name)?;
+            let own = format!("t.{}", identifier(name));
+            let value = match operand {
+                Operand::Leaf(number) if stage::text(leaves.get(number - 1)?).is_some() => {
+                    format!("x.c{number}")
+                }
+                Operand::Leaf(_) | Operand::Null => return Some(format!("{own} is null")),
+                Operand::Found(number, at) => format!("x.r{number}_v{at}"),
+            };
+            Some(format!("{} = {}", column.comparable(&own), column.comparable(&value)))
+        })
+        .collect();
+    conditions.join(" and ")
+}
