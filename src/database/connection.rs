@@ -55,6 +55,9 @@ pub struct Mode {
     pub rehearses: bool,
 }
 
+/// How long another runner is waited for before anybody is told.
+const TOLD_AFTER: Duration = Duration::from_millis(200);
+
 /// The least time that is spent on finding out what became of a commit.
 const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -335,7 +338,10 @@ impl Connection {
                 return Err(Error::Locked { waited, holder: holder.map(Box::new) });
             };
             let left = waited.saturating_sub(waits.elapsed());
-            emit(Event::LockHeld { holder: holder.as_ref(), attempt: waits.made() - 1, left });
+            // The server's process of a run that has just ended may hold it for a moment longer.
+            if waits.elapsed() >= TOLD_AFTER {
+                emit(Event::LockHeld { holder: holder.as_ref(), attempt: waits.made() - 1, left });
+            }
             self.clock.sleep(delay)?;
         }
     }
