@@ -22,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
+use crate::run::Stop;
 use options::Options;
 
 /// Migrations prepare the bed, fixtures fill it, scenarios prove what grew.
@@ -178,6 +179,12 @@ fn reported(exit: Exit) -> Exit {
 struct Refusal {
     exit: Exit,
     diagnostics: Vec<Diagnostic>,
+}
+
+impl From<Stop> for Refusal {
+    fn from(stop: Stop) -> Refusal {
+        Refusal { exit: stop.exit, diagnostics: stop.diagnostics }
+    }
 }
 
 impl Refusal {

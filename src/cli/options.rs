@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::Refusal;
 use crate::database::retry::Policy;
 use crate::database::session::Limits;
 use crate::project::Project;
+use crate::project::diagnostic::Diagnostic;
+use crate::report::exit::Exit;
 use crate::run::Work;
 use crate::run::guard::Guard;
 
@@ -142,6 +145,21 @@ impl Options {
             environment: self.environment.clone(),
             confirmed: self.confirm.clone(),
             deleted_max: self.max_delete,
+        }
+    }
+
+    /// Refuses `--dry-run` for a command that would then say it had done what is rolled back.
+    ///
+    /// # Errors
+    ///
+    /// It was asked for; `instead` says what to do.
+    pub(super) fn refuse_dry_run(&self, instead: &str) -> Result<(), Refusal> {
+        match self.dry_run {
+            true => Err(Refusal::new(
+                Exit::Invalid,
+                Diagnostic::error("`--dry-run` is for `up`, `migrate`, `seed` and `run`").help(instead),
+            )),
+            false => Ok(()),
         }
     }
 

@@ -12,21 +12,15 @@ use crate::project::scenario::Scenario;
 use crate::project::sql::statements::statements;
 use crate::report::exit::Exit;
 use crate::report::text;
-use crate::run::Run;
 
 /// Lists the pending migrations with what is dangerous about them, and the steps behind them.
 pub fn plan(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
     let (project, mut problems) = up::project(options)?;
     let scenarios = up::select(&project, names)?;
     let mut target = Target::choose(options)?;
-    let work = options.work(&project);
-    let mut terminal = terminal::Terminal::new(options);
-    terminal.is_of(&target.connection.run);
     let limit = target.connection.limits.statement;
-    let rows = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
-        .reading("the history", |session| history::read(session, limit));
-    drop(terminal);
-    let rows = rows.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;
+    let rows = target
+        .run(options, &project, |run| run.reading("the history", |session| history::read(session, limit)))?;
     let rows = rows.unwrap_or_default();
     let versions = compare(&project.migrations, &rows);
     let faults = faults(&versions);

@@ -6,9 +6,9 @@ use super::options::Options;
 use super::target::Target;
 use super::{Refusal, terminal};
 use crate::database::environment::{self, Environment};
+use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
-use crate::run::Run;
 
 /// What to record.
 #[derive(Debug, Args)]
@@ -28,22 +28,15 @@ pub fn environment(options: &Options, record: &Record) -> Result<Exit, Refusal> 
             Diagnostic::error("an environment needs a name").help("like `production`"),
         ));
     }
-    let project = Default::default();
-    let work = options.work(&project);
+    options.refuse_dry_run("`seedbed environment` without a name shows what is recorded")?;
     let mut target = Target::choose(options)?;
-    let mut terminal = terminal::Terminal::new(options);
-    terminal.is_of(&target.connection.run);
-    let mut emit = |event: crate::report::event::Event| terminal.show(&event);
-    let mut run = Run::new(&work, &mut target.connection, &mut emit);
-    let found = match &record.name {
+    let found = target.run(options, &Project::default(), |run| match &record.name {
         Some(name) => {
             let new = Environment { name: name.clone(), is_protected: record.protect };
             run.writing("the environment", |session| environment::record(session, &new)).map(|()| Some(new))
         }
         None => run.reading("the environment", environment::read),
-    };
-    let found = found.map_err(|stop| Refusal { exit: stop.exit, diagnostics: stop.diagnostics })?;
-    drop(terminal);
+    })?;
     if options.json {
         terminal::print_json(&serde_json::json!({
             "version": 1,

@@ -8,14 +8,16 @@ use crate::migrate::history::{self, Applied};
 use crate::migrate::outcome::Failure;
 use crate::migrate::repair::{self, Repair};
 use crate::migrate::state::compare;
+use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::migration::Migration;
 use crate::report::exit::Exit;
 use crate::report::text;
-use crate::run::{Run, Stop, explain};
+use crate::run::explain;
 
 /// Shows what can be repaired, or repairs the named versions.
 pub fn repair(options: &Options, versions: &[i64]) -> Result<Exit, Refusal> {
+    options.refuse_dry_run("`seedbed repair` without versions shows what it would write")?;
     let (project, _) = up::project(options)?;
     let mut target = Target::choose(options)?;
     let rows = read(options, &mut target)?;
@@ -31,10 +33,9 @@ pub fn repair(options: &Options, versions: &[i64]) -> Result<Exit, Refusal> {
     let chosen: Vec<Repair> =
         possible.iter().filter(|repair| versions.contains(&repair.version)).cloned().collect();
     if !chosen.is_empty() {
-        let work = options.work(&project);
-        let mut emit = |_: crate::report::event::Event| {};
-        let mut run = Run::new(&work, &mut target.connection, &mut emit);
-        run.writing("the history", |session| repair::repair(session, &chosen)).map_err(refusal)?;
+        target.run(options, &project, |run| {
+            run.writing("the history", |session| repair::repair(session, &chosen))
+        })?;
     }
     let shown = if chosen.is_empty() { &possible } else { &chosen };
     if options.json {
@@ -66,6 +67,7 @@ pub fn repair(options: &Options, versions: &[i64]) -> Result<Exit, Refusal> {
 
 /// Records every migration up to a version as applied, without running it.
 pub fn baseline(options: &Options, version: i32) -> Result<Exit, Refusal> {
+    options.refuse_dry_run("`seedbed status` shows what the history has")?;
     let (project, _) = up::project(options)?;
     if !project.migrations.iter().any(|file| file.version == version) {
         let problem = Diagnostic::error(format!("there is no migration {version}"))
@@ -104,18 +106,11 @@ pub fn baseline(options: &Options, version: i32) -> Result<Exit, Refusal> {
 }
 
 fn read(options: &Options, target: &mut Target) -> Result<Vec<Applied>, Refusal> {
-    let project = Default::default();
-    let work = options.work(&project);
-    let mut terminal = terminal::Terminal::new(options);
-    terminal.is_of(&target.connection.run);
     let limit = target.connection.limits.statement;
-    let rows = Run::new(&work, &mut target.connection, &mut |event| terminal.show(&event))
-        .reading("the history", |session| history::read(session, limit));
-    Ok(rows.map_err(refusal)?.unwrap_or_default())
-}
-
-fn refusal(stop: Stop) -> Refusal {
-    Refusal { exit: stop.exit, diagnostics: stop.diagnostics }
+    let rows = target.run(options, &Project::default(), |run| {
+        run.reading("the history", |session| history::read(session, limit))
+    })?;
+    Ok(rows.unwrap_or_default())
 }
 
 fn line(repair: &Repair) -> String {

@@ -7,13 +7,17 @@ use super::dsn::{self, TargetError};
 use super::environment::{EnvFile, EnvPlace, Environment};
 use super::interrupt;
 use super::options::Options;
+use super::terminal::Terminal;
 use crate::database::clock::Clock;
 use crate::database::connection::{Connection, Mode};
 use crate::database::dsn::Dsn;
 use crate::database::throwaway::{Throwaway, ThrowawayError};
+use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::{Source, Span};
+use crate::report::event::Event;
 use crate::report::exit::Exit;
+use crate::run::{Run, Stop};
 
 /// The database of a command. Dropping it closes the connection, then stops a throwaway server.
 pub struct Target {
@@ -44,6 +48,20 @@ impl Target {
         let dsn = dsn::target(options.url.as_deref(), &environment)
             .map_err(|TargetError { message, place, help }| invalid(&message, place, help))?;
         Ok(Target::new(options, dsn, None))
+    }
+
+    /// Lets a command do something with the database outside of any step, and shows what happens meanwhile.
+    pub fn run<T>(
+        &mut self,
+        options: &Options,
+        project: &Project,
+        ask: impl FnOnce(&mut Run) -> Result<T, Stop>,
+    ) -> Result<T, Refusal> {
+        let work = options.work(project);
+        let mut terminal = Terminal::new(options);
+        terminal.is_of(&self.connection.run);
+        let mut emit = |event: Event| terminal.show(&event);
+        ask(&mut Run::new(&work, &mut self.connection, &mut emit)).map_err(Refusal::from)
     }
 
     fn new(options: &Options, dsn: Dsn, throwaway: Option<Throwaway>) -> Target {

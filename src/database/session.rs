@@ -5,11 +5,15 @@
 //! `statement_timeout` (reproduced with a stopped backend). The caller waits on a channel; when the
 //! limit passes, the thread is abandoned with its connection and never joined.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+mod bound;
+mod wait;
+mod written;
 
-use postgres::types::{Format, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use postgres::types::{ToSql, Type};
 use postgres::{Client, SimpleQueryMessage};
 
 use super::clock::Clock;
@@ -20,7 +24,10 @@ use super::facts::{self, Facts};
 use super::tls::{self, Tls};
 use super::{ledger, lock};
 use crate::plan::description::Description;
-use crate::plan::{Access, Answer, Statement, Value};
+use crate::plan::{Access, Answer, Statement};
+use bound::Bound;
+use wait::{Hurry, lost, receive};
+pub use written::Wrote;
 
 /// Limits of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,17 +44,6 @@ pub struct Limits {
     pub runner: Duration,
     /// What is added to a statement's own limit before a silent server is given up.
     pub grace: Duration,
-}
-
-/// A row count by table: what a transaction wrote, triggers and cascades included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrote {
-    /// Its schema.
-    pub schema: String,
-    /// Its name.
-    pub table: String,
-    /// Rows inserted, updated, deleted.
-    pub rows: [u64; 3],
 }
 
 type Job = Box<dyn FnOnce(&mut Client) + Send>;
@@ -167,6 +163,11 @@ impl Session {
         Ok(())
     }
 
+    /// Whether everything is one transaction that is rolled back.
+    pub fn is_rehearsal(&self) -> bool {
+        self.is_rehearsal
+    }
+
     /// What the server has said on its own since the last time: severities and messages.
     pub fn notices(&mut self) -> Vec<(String, String)> {
         self.notices.try_iter().collect()
@@ -222,7 +223,7 @@ impl Session {
     pub fn begin(&mut self, access: Access, first: &str) -> Result<Answer, Error> {
         let count = match access {
             // What earlier transactions of this session wrote may still be counted: it is taken off.
-            Access::Write if self.has_written => count("true"),
+            Access::Write if self.has_written => written::count("true"),
             Access::Read | Access::Write => String::new(),
         };
         let settings = self.settings(self.limits.statement, self.limits.lock);
@@ -230,7 +231,7 @@ impl Session {
         self.begun.clone_from(&sql);
         let limit = if first.is_empty() { self.limits.statement } else { self.limits.runner };
         let answer = self.simple(sql, self.limits.statement.max(limit))?;
-        self.before = wrote(&answer);
+        self.before = written::read(&answer);
         Ok(answer)
     }
 
@@ -322,41 +323,18 @@ impl Session {
     /// COMMIT is then not reached.
     pub fn commit(&mut self, access: Access, last: &str) -> Result<Vec<Wrote>, Error> {
         let count = match access {
-            Access::Write => count(HAS_WRITTEN),
+            Access::Write => written::count(written::HAS_WRITTEN),
             Access::Read => "select 1;".to_owned(),
         };
         let sql = format!("{last}{count}\n{}", self.closing());
-        let after = wrote(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
+        let after = written::read(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
         self.has_written |= !after.is_empty();
-        let before = std::mem::take(&mut self.before);
-        let own = after.into_iter().filter_map(|mut wrote| {
-            if let Some(earlier) =
-                before.iter().find(|it| (&it.schema, &it.table) == (&wrote.schema, &wrote.table))
-            {
-                for (rows, earlier) in wrote.rows.iter_mut().zip(earlier.rows) {
-                    *rows = rows.saturating_sub(earlier);
-                }
-            }
-            (wrote.rows != [0; 3]).then_some(wrote)
-        });
-        Ok(own.collect())
+        Ok(written::since(after, &std::mem::take(&mut self.before)))
     }
 
     /// Raises an error when the transaction has deleted more rows than this, cascades included.
     pub fn deleted_at_most(&self, most: u64) -> String {
-        // What an earlier transaction of the session deleted may still be counted.
-        let before: u64 = self.before.iter().map(|wrote| wrote.rows[2]).sum();
-        format!(
-            "do $$ declare n bigint; begin
-  select coalesce(sum(pg_stat_get_xact_tuples_deleted(c.oid)), 0) - {before} into n
-  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema');
-  if n > {most} then
-    raise exception 'the step deletes % rows, and at most {most} may go', n
-      using errcode = '{DELETES_TOO_MUCH}', hint = 'say more exactly which rows are meant, or raise the limit with --max-delete';
-  end if;
-end $$;\n"
-        )
+        written::deleted_at_most(&self.before, most)
     }
 
     /// Rolls back in one round trip.
@@ -433,59 +411,6 @@ fn untyped_parameter(error: &Error) -> Option<usize> {
     digits[..end].parse().ok().filter(|number| *number > 0)
 }
 
-/// How a wait takes a signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Hurry {
-    /// It ends.
-    AtOnce,
-    /// It ends when cancelling has not ended it within [`CANCELLED_WITHIN`].
-    Soon,
-    /// It goes on: what is waited for is whether a COMMIT was done.
-    Never,
-}
-
-/// How long a statement has to end after it was cancelled.
-const CANCELLED_WITHIN: Duration = Duration::from_millis(1500);
-/// How often a wait looks up to see whether a signal has come.
-const LOOK_UP_EVERY: Duration = Duration::from_millis(25);
-
-/// Waits for a message: for ever or within a limit, within the run's own time, and unless a signal
-/// says otherwise.
-fn receive<T>(
-    from: &mpsc::Receiver<T>,
-    limit: Option<Duration>,
-    clock: &Clock,
-    hurry: Hurry,
-) -> Result<T, Error> {
-    let started = Instant::now();
-    let patience = match hurry {
-        Hurry::AtOnce => Duration::ZERO,
-        Hurry::Soon => CANCELLED_WITHIN,
-        Hurry::Never => Duration::MAX,
-    };
-    loop {
-        let left = limit.map_or(LOOK_UP_EVERY, |limit| limit.saturating_sub(started.elapsed()));
-        match from.recv_timeout(left.min(LOOK_UP_EVERY)) {
-            Ok(message) => return Ok(message),
-            Err(RecvTimeoutError::Disconnected) => return Err(lost()),
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        match clock.interrupted() {
-            Some((signal, since)) if since >= patience => return Err(Error::Interrupted(signal)),
-            Some(_) => {}
-            None if hurry != Hurry::Never => clock.check()?,
-            None => {}
-        }
-        if let Some(limit) = limit.filter(|limit| started.elapsed() >= *limit) {
-            return Err(Error::Silent(limit));
-        }
-    }
-}
-
-fn lost() -> Error {
-    Error::Lost { reason: "the connection is closed".to_owned(), is_transient: true }
-}
-
 fn simple(sql: String) -> impl FnOnce(&mut Client) -> Result<Answer, postgres::Error> {
     move |client| {
         let messages = client.simple_query(&sql)?;
@@ -515,39 +440,6 @@ impl Drop for Session {
     }
 }
 
-/// The SQLSTATE of [`Session::deleted_at_most`]; a class of our own.
-const DELETES_TOO_MUCH: &str = "SBD01";
-
-/// Asks for the rows written so far, by table, as the server's own counters have them, where a
-/// condition holds.
-fn count(condition: &str) -> String {
-    format!(
-        "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),
-  pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
-from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where {condition} and c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-  and c.relname not in ('seedbed_ledger', 'seedbed_environment')
-  and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
-    + pg_stat_get_xact_tuples_deleted(c.oid) > 0
-order by 1, 2;"
-    )
-}
-
-/// Whether the transaction has written anything; where it has not, the tables are not looked at.
-const HAS_WRITTEN: &str = "pg_current_xact_id_if_assigned() is not null";
-
-fn wrote(answer: &Answer) -> Vec<Wrote> {
-    let counted = answer.iter().filter(|row| row.len() == 5);
-    let number = |cell: &Option<String>| cell.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
-    counted
-        .map(|row| Wrote {
-            schema: row[0].clone().unwrap_or_default(),
-            table: row[1].clone().unwrap_or_default(),
-            rows: [number(&row[2]), number(&row[3]), number(&row[4])],
-        })
-        .collect()
-}
-
 /// The same file means the same rows on every machine. The settings are local to the transaction, so
 /// that they hold behind a pooler and leak nowhere.
 fn settings(statement: Duration, lock: Duration, version: u32) -> String {
@@ -561,59 +453,6 @@ set local statement_timeout = {}; set local lock_timeout = {}; set local idle_in
         statement.as_millis(),
         lock.as_millis(),
     )
-}
-
-/// A parameter on its way: always text, of a type the server works out from its use, if that tells.
-#[derive(Debug)]
-enum Bound {
-    Text(Option<String>),
-    Untyped(Option<String>),
-    List(Vec<Option<String>>),
-}
-
-impl Bound {
-    fn of(value: &Value) -> Bound {
-        match value {
-            Value::Text(text) => Bound::Text(text.clone()),
-            Value::Untyped(text) => Bound::Untyped(text.clone()),
-            Value::List(texts) => Bound::List(texts.clone()),
-        }
-    }
-
-    fn sql_type(&self) -> Type {
-        match self {
-            Bound::Text(_) => Type::UNKNOWN,
-            Bound::Untyped(_) => Type::TEXT,
-            Bound::List(_) => Type::TEXT_ARRAY,
-        }
-    }
-}
-
-impl ToSql for Bound {
-    fn to_sql(
-        &self,
-        sql_type: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Bound::Text(None) | Bound::Untyped(None) => Ok(IsNull::Yes),
-            Bound::Text(Some(text)) | Bound::Untyped(Some(text)) => text.to_sql(&Type::TEXT, out),
-            Bound::List(texts) => texts.to_sql(sql_type, out),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    fn encode_format(&self, _: &Type) -> Format {
-        match self {
-            Bound::Text(_) | Bound::Untyped(_) => Format::Text,
-            Bound::List(_) => Format::Binary,
-        }
-    }
-
-    to_sql_checked!();
 }
 
 /// The server error behind an [`Error`], for callers that only care about its code.

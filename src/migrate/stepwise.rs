@@ -21,9 +21,16 @@ use crate::project::migration::Migration;
 use crate::project::source::{Source, Span, digest, word_length};
 use crate::project::sql::statements::{first_words, statements};
 
-/// SQLSTATEs of a statement that was done before: the table, object, database or index exists, or is
-/// gone.
-const DONE_BEFORE: &[&str] = &["42P07", "42710", "42P04", "42P06", "42704", "42P01", "3D000"];
+/// Whether the server refuses a statement because it was done before: it makes what exists, or drops what
+/// is gone. The same codes mean another thing of other statements, such as a table that an index needs.
+fn was_done(sql: &str, error: &Error) -> bool {
+    let words = first_words(sql, 1);
+    matches!(
+        (words.first().map(String::as_str), sqlstate(error)),
+        (Some("create" | "alter"), Some("42P04" | "42P06" | "42P07" | "42710"))
+            | (Some("drop"), Some("3D000" | "42P01" | "42704"))
+    )
+}
 
 /// Runs what is left of the migration, then records it.
 pub fn apply(session: &mut Session, migration: &Migration, limits: Limits) -> Result<Applied, Failure> {
@@ -35,6 +42,11 @@ pub fn apply(session: &mut Session, migration: &Migration, limits: Limits) -> Re
             "a migration without a transaction needs a direct connection",
         )
         .map(|problem| problem.help("connect past the pooler: what a session sets would not stay with it")));
+    }
+    if session.is_rehearsal() {
+        let message = "a migration without a transaction cannot be tried in a dry run";
+        return Err(refused(migration, Span::default(), message)
+            .map(|problem| problem.help("apply it, or try the migrations before it")));
     }
     let ranges = statements(&migration.source.text).unwrap_or_default();
     session.with_ledger().map_err(database)?;
@@ -92,7 +104,7 @@ fn one(
     session.simple(begin, limits.statement).map_err(database)?;
     match session.simple(sql.to_owned(), limits.migration) {
         Ok(_) => mark(session, &entry, schema, true, limits).map_err(database),
-        Err(error) if was_begun && sqlstate(&error).is_some_and(|state| DONE_BEFORE.contains(&state)) => {
+        Err(error) if was_begun && was_done(sql, &error) => {
             mark(session, &entry, schema, true, limits).map_err(database)
         }
         Err(error) => {
@@ -209,6 +221,21 @@ fn drop_index(session: &mut Session, index: &str, limits: Limits) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_means_done_before_only_where_the_statement_would_have_done_it() {
+        let check = |sql: &str, state: &str, expected: bool| {
+            let server = ServerError { sqlstate: state.to_owned(), ..ServerError::default() };
+            assert_eq!(was_done(sql, &Error::Server(Box::new(server))), expected, "{sql} {state}");
+        };
+        check("create database d", "42P04", true);
+        check("alter type e add value 'x'", "42710", true);
+        check("drop index concurrently i", "42704", true);
+        check("drop table t", "42P01", true);
+        check("create index concurrently on missing (a)", "42P01", false);
+        check("vacuum missing", "42P01", false);
+        check("drop index i", "42P07", false);
+    }
 
     #[test]
     fn an_index_that_is_built_concurrently_is_known_by_its_name() {

@@ -1,0 +1,79 @@
+//! What a transaction wrote, as the server's own counters have it: triggers and cascades included.
+
+use crate::plan::Answer;
+
+/// A row count by table: what a transaction wrote, triggers and cascades included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrote {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub table: String,
+    /// Rows inserted, updated, deleted.
+    pub rows: [u64; 3],
+}
+
+/// The SQLSTATE of [`deleted_at_most`]; a class of our own.
+const DELETES_TOO_MUCH: &str = "SBD01";
+
+/// Asks for the rows written so far, by table, as the server's own counters have them, where a
+/// condition holds.
+pub fn count(condition: &str) -> String {
+    format!(
+        "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),
+  pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where {condition} and c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+  and c.relname not in ('seedbed_ledger', 'seedbed_environment')
+  and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
+    + pg_stat_get_xact_tuples_deleted(c.oid) > 0
+order by 1, 2;"
+    )
+}
+
+/// Whether the transaction has written anything; where it has not, the tables are not looked at.
+pub const HAS_WRITTEN: &str = "pg_current_xact_id_if_assigned() is not null";
+
+/// Reads the answer to [`count`] among others.
+pub fn read(answer: &Answer) -> Vec<Wrote> {
+    let counted = answer.iter().filter(|row| row.len() == 5);
+    let number = |cell: &Option<String>| cell.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+    counted
+        .map(|row| Wrote {
+            schema: row[0].clone().unwrap_or_default(),
+            table: row[1].clone().unwrap_or_default(),
+            rows: [number(&row[2]), number(&row[3]), number(&row[4])],
+        })
+        .collect()
+}
+
+/// What was written since an earlier count, which may still hold what former transactions wrote.
+pub fn since(after: Vec<Wrote>, before: &[Wrote]) -> Vec<Wrote> {
+    let own = after.into_iter().filter_map(|mut wrote| {
+        if let Some(earlier) =
+            before.iter().find(|it| (&it.schema, &it.table) == (&wrote.schema, &wrote.table))
+        {
+            for (rows, earlier) in wrote.rows.iter_mut().zip(earlier.rows) {
+                *rows = rows.saturating_sub(earlier);
+            }
+        }
+        (wrote.rows != [0; 3]).then_some(wrote)
+    });
+    own.collect()
+}
+
+/// Raises an error when more rows than this were deleted since an earlier count.
+pub fn deleted_at_most(before: &[Wrote], most: u64) -> String {
+    let before: u64 = before.iter().map(|wrote| wrote.rows[2]).sum();
+    format!(
+        "do $$ declare n bigint; begin
+  select coalesce(sum(pg_stat_get_xact_tuples_deleted(c.oid)), 0) - {before} into n
+  from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema');
+  if n > {most} then
+    raise exception 'the step deletes % rows, and at most {most} may go', n
+      using errcode = '{DELETES_TOO_MUCH}', hint = 'say more exactly which rows are meant, or raise the limit with --max-delete';
+  end if;
+end $$;\n"
+    )
+}
