@@ -25,8 +25,21 @@ pub struct Batch {
     pub access: Access,
     /// What is sent.
     pub shape: Shape,
+    /// What makes that needless, if anything can.
+    pub shortcut: Option<Shortcut>,
     /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
     pub refusals: &'static [(&'static str, Outcome)],
+}
+
+/// A condition under which a batch has nothing to do. It is asked along with BEGIN, so it costs no
+/// round trip, and saves planning and running a statement that would find the same.
+pub struct Shortcut {
+    /// An SQL condition.
+    pub condition: String,
+    /// How the step ends where it holds.
+    pub outcome: Outcome,
+    /// A few words beside it.
+    pub detail: &'static str,
 }
 
 /// How far a batch is from being sent.
@@ -44,11 +57,24 @@ pub enum Shape {
 
 /// A statement, and what its answer means.
 pub struct Question {
+    /// What is asked before, because it may be enough.
+    pub quick: Option<Quick>,
     /// What is sent.
     pub statement: Statement,
     /// What the answer means.
     pub judge: Judge,
 }
+
+/// A cheap statement whose answer may say that a step holds. If it does not, nothing is known.
+pub struct Quick {
+    /// What is sent.
+    pub statement: Statement,
+    /// How the step ended, if that is certain.
+    pub judge: JudgeIfCertain,
+}
+
+/// Says how a step ended, if an answer leaves no doubt.
+pub type JudgeIfCertain = Box<dyn Fn(&Answer) -> Option<Judgement> + Send + Sync>;
 
 /// Makes a question of a query's description, or says what is wrong with it.
 pub type Compile = Box<dyn Fn(&Description) -> Result<Question, Vec<Diagnostic>> + Send + Sync>;
@@ -64,7 +90,12 @@ impl Batch {
         refusals: &'static [(&'static str, Outcome)],
         judge: Judge,
     ) -> Batch {
-        Batch { access, shape: Shape::Ready(Question { statement, judge }), refusals }
+        Batch {
+            access,
+            shape: Shape::Ready(Question { quick: None, statement, judge }),
+            shortcut: None,
+            refusals,
+        }
     }
 
     /// What is sent first: the statement, or the query that is described.

@@ -99,6 +99,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether a step that ends so has written something. One that has not keeps nothing, not even what
+    /// a trigger made of its attempt.
+    pub fn has_written(self) -> bool {
+        matches!(self, Outcome::Created | Outcome::Added | Outcome::Deleted)
+    }
+
     /// The word for it, in files and reports.
     pub fn word(self) -> &'static str {
         match self {

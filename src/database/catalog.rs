@@ -1,7 +1,10 @@
-//! Reads what the server's catalog says of some tables, in one round trip.
+//! Reads what the server's catalog says of some tables: in one round trip, or two if their types are not
+//! all well known.
 //!
 //! Many small queries in one message, and not a large one: a new server process plans each with cold
 //! caches, and planning the large one took twice as long as all of these together.
+
+mod details;
 
 use std::collections::HashMap;
 
@@ -11,6 +14,7 @@ use crate::plan::Answer;
 use crate::plan::catalog::{Catalog, Column, ForeignKey, Key, Table};
 use crate::plan::quote::{identifier, literal, qualified, table_parts};
 use crate::plan::text;
+use details::{Details, Kind};
 
 /// The catalog of the named tables and of those their foreign keys lead to. A name that stands for
 /// no table is simply not among the catalog's names.
@@ -31,8 +35,9 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
         .collect();
     let sql = READ.replace("{wanted}", &wanted.join(", "));
     let answer = session.simple(sql, session.limits.statement)?;
+    let details = Details::read(session, &answer)?;
     let unread = || Error::Unfit("the catalog cannot be read".to_owned());
-    let mut catalog = assemble(&answer).ok_or_else(unread)?;
+    let mut catalog = assemble(&answer, &details).ok_or_else(unread)?;
     catalog.tables.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
     if catalog.names.len() < names.len() {
         let answer = session.simple(KNOWN.to_owned(), session.limits.statement)?;
@@ -42,7 +47,7 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
 }
 
 /// Rows of all queries, each with its tag, into the catalog; `None` if they are not of that form.
-fn assemble(answer: &Answer) -> Option<Catalog> {
+fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
     let mut catalog = Catalog::default();
     let mut columns: HashMap<(u32, i16), String> = HashMap::new();
     let of = |tag: &'static str| answer.iter().filter(move |row| text(row, 0) == tag);
@@ -61,50 +66,12 @@ fn assemble(answer: &Answer) -> Option<Catalog> {
             has_trigger: false,
         });
     }
-    let types: HashMap<&str, Vec<String>> = of("type")
-        .map(|row| (text(row, 1), row[1..].iter().map(|cell| cell.clone().unwrap_or_default()).collect()))
-        .collect();
     for row in of("column") {
         let table = table(&mut catalog, text(row, 1))?;
-        let of_type = types.get(text(row, 5))?;
-        let declared = text(row, 4).to_owned();
-        let modifier: i64 = if of_type[4] == "-1" { text(row, 6) } else { &of_type[4] }.parse().ok()?;
-        let holds_domains = of_type[8] == "t";
-        let column = Column {
-            name: text(row, 3).to_owned(),
-            type_name: of_type[1].clone(),
-            exact: match (holds_domains, of_type[2].as_str()) {
-                (true, _) => Some(declared.clone()),
-                (false, "") => (text(row, 6) != "-1").then(|| declared.clone()),
-                (false, exact) => Some(exact.to_owned()),
-            },
-            // An array of domains equals none of what they are made from.
-            compared_as: match (holds_domains, of_type[9].as_str()) {
-                (true, "") => Some(of_type[1].clone()),
-                (false, "") => None,
-                (_, compared_as) => Some(compared_as.to_owned()),
-            },
-            declared,
-            // `varchar(n)` and `char(n)`, whose modifier counts four more.
-            length_max: (matches!(of_type[3].as_str(), "1042" | "1043") && modifier > 4)
-                .then(|| (modifier - 4) as usize),
-            is_array: of_type[6] == "t",
-            is_domain: of_type[7] == "t",
-            not_null: text(row, 7) == "t" || of_type[5] == "t",
-            default: row.get(8)?.clone(),
-            is_default_fixed: text(row, 9) == "t",
-            identity: text(row, 10).to_owned(),
-            generated: text(row, 11) == "t",
-            sequence: row.get(12)?.clone(),
-            labels: None,
-        };
+        let type_id: u32 = text(row, 5).parse().ok()?;
+        let column = column(row, details.kind(type_id)?, details)?;
         columns.insert((table.oid, text(row, 2).parse().ok()?), column.name.clone());
         table.columns.push(column);
-    }
-    for row in of("label") {
-        let column =
-            table(&mut catalog, text(row, 1))?.columns.iter_mut().find(|it| it.name == text(row, 2))?;
-        column.labels.get_or_insert_default().push(text(row, 3).to_owned());
     }
     let named = |oid: u32, numbers: &str| -> Option<Vec<String>> {
         let numbers = numbers.trim_matches(['{', '}']).split([',', ' ']);
@@ -134,15 +101,51 @@ fn assemble(answer: &Answer) -> Option<Catalog> {
     Some(catalog)
 }
 
+/// A row of the query for columns, whose type is of that kind.
+fn column(row: &[Option<String>], kind: &Kind, details: &Details) -> Option<Column> {
+    let (declared, declared_modifier) = (text(row, 4).to_owned(), text(row, 6));
+    let modifier = if kind.modifier == -1 { declared_modifier.parse().ok()? } else { kind.modifier };
+    let is_generated = text(row, 10) == "t";
+    let (default, is_default_fixed) = match row.get(8)? {
+        _ if is_generated => (None, false),
+        Some(default) => (Some(default.clone()), details.is_fixed(text(row, 9))),
+        None => (kind.default.clone(), kind.is_default_fixed),
+    };
+    Some(Column {
+        name: text(row, 3).to_owned(),
+        type_name: kind.name.clone(),
+        exact: match (kind.holds_domains, &kind.exact) {
+            (true, _) => Some(declared.clone()),
+            (false, None) => (declared_modifier != "-1").then(|| declared.clone()),
+            (false, exact) => exact.clone(),
+        },
+        // An array of domains equals none of what they are made from.
+        compared_as: match (kind.holds_domains, &kind.compared_as) {
+            (true, None) => Some(kind.name.clone()),
+            (_, compared_as) => compared_as.clone(),
+        },
+        declared,
+        // `varchar(n)` and `char(n)`, whose modifier counts four more.
+        length_max: (matches!(kind.base, 1042 | 1043) && modifier > 4).then(|| (modifier - 4) as usize),
+        is_array: kind.is_array,
+        is_domain: kind.is_domain,
+        not_null: text(row, 7) == "t" || kind.not_null,
+        default,
+        is_default_fixed,
+        identity: text(row, 11).to_owned(),
+        generated: is_generated,
+        sequence: row.get(12)?.clone(),
+        labels: kind.labels.clone(),
+    })
+}
+
 fn table<'c>(catalog: &'c mut Catalog, oid: &str) -> Option<&'c mut Table> {
     let oid: u32 = oid.parse().ok()?;
     catalog.tables.iter_mut().find(|table| table.oid == oid)
 }
 
 /// The first query finds the tables and keeps their ids for the others, as a setting that ends with the
-/// message. `format_type(type, -1)` names a type so that a cast to it cuts nothing;
-/// `format_type(type, NULL)` would name `character`, which means `character(1)`. A domain is read as
-/// the type it is made from, because a cast to the domain would cut by the domain's length.
+/// message.
 const READ: &str = "with recursive wanted(name, oid) as (values {wanted}),
 reached(oid) as (
   select c.oid from wanted w join pg_catalog.pg_class c on c.oid = w.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')
@@ -155,36 +158,8 @@ join pg_catalog.pg_class c on c.oid = w.oid and c.relkind in ('r', 'p', 'v', 'm'
 select 'table', c.oid, n.nspname, c.relname
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.oid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]);
-with recursive asked(oid) as (
-  select distinct a.atttypid from pg_catalog.pg_attribute a
-  where a.attrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and a.attnum > 0 and not a.attisdropped
-),
-steps(id, oid, modifier, not_null) as (
-  select q.oid, q.oid, -1, false from (
-    select a.oid from asked a
-    union select t.typelem from asked a join pg_catalog.pg_type t on t.oid = a.oid and t.typcategory = 'A') q
-  union all
-  select s.id, t.typbasetype, t.typtypmod, s.not_null or t.typnotnull
-  from steps s join pg_catalog.pg_type t on t.oid = s.oid and t.typtype = 'd'
-),
-bases as (select s.*, t.typelem, t.typcategory = 'A' as is_array from steps s join pg_catalog.pg_type t on t.oid = s.oid and t.typtype <> 'd')
-select 'type', b.id, case when e.id <> e.oid then format_type(e.oid, -1) || '[]' else format_type(b.oid, -1) end,
-  case when b.modifier <> -1 then format_type(b.oid, b.modifier) end, b.oid, b.modifier, b.not_null, b.is_array, b.id <> b.oid,
-  coalesce(e.id <> e.oid, false), case
-    when k.oid = 114 then case when b.is_array then 'jsonb[]' else 'jsonb' end
-    when k.typtype not in ('e', 'r', 'm') and not exists (
-      select from pg_catalog.pg_opclass q join pg_catalog.pg_am m on m.oid = q.opcmethod
-      where m.amname in ('btree', 'hash') and q.opcdefault and (q.opcintype = k.oid or q.opcintype in (
-        select f.casttarget from pg_catalog.pg_cast f where f.castsource = k.oid and f.castmethod = 'b' and f.castcontext = 'i')))
-    then 'text' end
-from bases b left join bases e on b.is_array and e.id = b.typelem
-join pg_catalog.pg_type k on k.oid = coalesce(e.oid, case when b.is_array then b.typelem end, b.oid);
 select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull,
-  case when a.attgenerated = '' then coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) end,
-  coalesce(d.adbin, t.typdefaultbin)::text !~ 'SQLVALUEFUNCTION|NEXTVALUEEXPR|COERCEVIAIO' and not exists (
-    select from regexp_matches(coalesce(d.adbin, t.typdefaultbin)::text, ':(?:funcid|opfuncid) ([0-9]+)', 'g') f
-    join pg_catalog.pg_proc p on p.oid = f[1]::oid and p.provolatile <> 'i'),
-  a.attidentity, a.attgenerated <> '',
+  pg_get_expr(d.adbin, d.adrelid), d.adbin::text, a.attgenerated <> '', a.attidentity,
   case
     when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)
     when a.atttypid in (20, 21, 23) and pg_get_expr(d.adbin, d.adrelid) like 'nextval(%' then (
@@ -195,14 +170,10 @@ select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.attt
       where p.classid = 'pg_catalog.pg_attrdef'::regclass and p.objid = d.oid
         and p.refclassid = 'pg_catalog.pg_class'::regclass
       limit 1) end
-from pg_catalog.pg_attribute a join pg_catalog.pg_type t on t.oid = a.atttypid
+from pg_catalog.pg_attribute a
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and a.attnum > 0 and not a.attisdropped
 order by a.attrelid, a.attnum;
-select 'label', a.attrelid, a.attname, e.enumlabel
-from pg_catalog.pg_attribute a join pg_catalog.pg_enum e on e.enumtypid = a.atttypid
-where a.attrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and a.attnum > 0
-order by a.attrelid, a.attnum, e.enumsortorder;
 select 'key', i.indrelid, c.relname, i.indisprimary, i.indkey::text, i.indnkeyatts
 from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
 where i.indrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and i.indisunique

@@ -70,6 +70,10 @@ pub struct Session {
     notices: mpsc::Receiver<(String, String)>,
     /// The last begin.
     begun: String,
+    /// Whether that was for writing.
+    begun_access: Access,
+    /// Whether it has yet to be sent, with the next message.
+    is_begin_due: bool,
     /// Whether a transaction is open that the next message ends: see [`Session::leave`].
     is_left: bool,
     /// Whether the client library keeps statements that a pooler may not bring back.
@@ -147,6 +151,8 @@ impl Session {
             before: Vec::new(),
             notices,
             begun: String::new(),
+            begun_access: Access::Read,
+            is_begin_due: false,
             is_left: false,
             is_spent: false,
         };
@@ -217,22 +223,45 @@ impl Session {
         })
     }
 
-    /// Begins a transaction in one round trip, with everything pinned that changes how text is
-    /// read or written. `first` is what it does before that, like taking a lock, and what comes back
-    /// is the answer to it.
-    pub fn begin(&mut self, access: Access, first: &str) -> Result<Answer, Error> {
+    /// Begins a transaction, with everything pinned that changes how text is read or written. `first` is
+    /// what it does before that, like taking a lock, and `last` what it does behind it; what comes back is
+    /// the answer to both.
+    ///
+    /// A begin that has nothing to answer is due: it goes out when the next message does, so that the
+    /// client's thread is not woken for it alone.
+    pub fn begin(&mut self, access: Access, first: &str, last: &str) -> Result<Answer, Error> {
         let count = match access {
             // What earlier transactions of this session wrote may still be counted: it is taken off.
             Access::Write if self.has_written => written::count("true"),
             Access::Read | Access::Write => String::new(),
         };
         let settings = self.settings(self.limits.statement, self.limits.lock);
-        let sql = format!("{}{first}{settings}{count}", self.opening(access));
-        self.begun.clone_from(&sql);
-        let limit = if first.is_empty() { self.limits.statement } else { self.limits.runner };
-        let answer = self.simple(sql, self.limits.statement.max(limit))?;
+        self.begun = format!("{}{first}{settings}{count}{last}", self.opening(access));
+        self.begun_access = access;
+        self.before.clear();
+        self.is_begin_due = true;
+        if count.is_empty() && last.is_empty() {
+            return Ok(Answer::new());
+        }
+        let limit = self.limit();
+        let answer = self.simple(String::new(), limit)?;
         self.before = written::read(&answer);
         Ok(answer)
+    }
+
+    /// The limit of a statement together with what is due before it: a begin that takes a lock may have
+    /// to wait for another runner.
+    fn limit(&self) -> Duration {
+        let limit = self.limits.statement;
+        let waits = self.is_begin_due && self.begun_access == Access::Write;
+        if waits && !limit.is_zero() { limit + self.limits.runner } else { limit }
+    }
+
+    /// What has to be sent before the next statement, if anything.
+    fn due(&mut self) -> Option<String> {
+        let end = std::mem::take(&mut self.is_left).then(|| format!("{};\n", self.undoing()));
+        let begin = std::mem::take(&mut self.is_begin_due).then_some(&*self.begun);
+        (end.is_some() || begin.is_some()).then(|| end.unwrap_or_default() + begin.unwrap_or_default())
     }
 
     /// The settings every transaction pins, and its limits: the time of one statement, and the time it
@@ -259,13 +288,15 @@ impl Session {
         Ok(self)
     }
 
-    /// Runs a statement in one round trip. Every column must be of type text.
+    /// Runs a statement in one round trip, or two if a begin is due. Every column must be of type text.
     pub fn query(&mut self, statement: &Statement) -> Result<Answer, Error> {
         let sql = statement.sql.clone();
         let parameters: Vec<Bound> =
             statement.parameters.iter().map(|parameter| Bound::of(&parameter.value)).collect();
         self.clock.check()?;
-        self.call(self.limits.statement, Hurry::Soon, move |client| {
+        let (limit, due) = (self.limit(), self.due());
+        self.call(limit, Hurry::Soon, move |client| {
+            send(client, due)?;
             let parameters = parameters.iter().map(|bound| (bound, bound.sql_type()));
             // Types are named here, so that the unnamed statement is used: it takes one round trip,
             // and a pooler may hand it to any server.
@@ -289,7 +320,9 @@ impl Session {
         loop {
             self.clock.check()?;
             let (sql, typed) = (query.sql.clone(), types.clone());
-            let described = self.call(self.limits.statement, Hurry::Soon, move |client| {
+            let (limit, due) = (self.limit(), self.due());
+            let described = self.call(limit, Hurry::Soon, move |client| {
+                send(client, due)?;
                 let statement = client.prepare_typed(&sql, &typed)?;
                 let untyped = (0..typed.len()).filter(|at| typed[*at] == Type::TEXT);
                 let description = describe::description(&statement, untyped.collect());
@@ -305,7 +338,7 @@ impl Session {
                 }
             }
             self.leave();
-            self.simple(self.begun.clone(), self.limits.statement)?;
+            self.is_begin_due = true;
         }
     }
 
@@ -326,7 +359,8 @@ impl Session {
             Access::Write => written::count(written::HAS_WRITTEN),
             Access::Read => "select 1;".to_owned(),
         };
-        let sql = format!("{last}{count}\n{}", self.closing());
+        let due = self.due().unwrap_or_default();
+        let sql = format!("{due}{last}{count}\n{}", self.closing());
         let after = written::read(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
         self.has_written |= !after.is_empty();
         Ok(written::since(after, &std::mem::take(&mut self.before)))
@@ -340,6 +374,9 @@ impl Session {
     /// Rolls back in one round trip.
     pub fn rollback(&mut self) -> Result<(), Error> {
         self.is_left = false;
+        if std::mem::take(&mut self.is_begin_due) {
+            return Ok(()); // Nothing has begun.
+        }
         let limit = self.limits.statement;
         self.call(limit, Hurry::Soon, simple(self.end().to_owned())).map(drop)
     }
@@ -351,12 +388,11 @@ impl Session {
     /// Sends SQL text as it is, in one round trip; rows come back as texts. `limit` zero waits for ever.
     pub fn simple(&mut self, sql: String, limit: Duration) -> Result<Answer, Error> {
         self.clock.check()?;
-        if !std::mem::take(&mut self.is_left) {
+        let Some(due) = self.due() else {
             return self.call(limit, Hurry::Soon, simple(sql));
-        }
-        let end = format!("{};\n", self.undoing());
-        let answer = self.call(limit, Hurry::Soon, simple(format!("{end}{sql}")));
-        answer.map_err(|error| error.moved_back(end.len()))
+        };
+        let answer = self.call(limit, Hurry::Soon, simple(format!("{due}{sql}")));
+        answer.map_err(|error| error.moved_back(due.len()))
     }
 
     /// Like [`Session::simple`], for a text that ends in COMMIT: once it is sent, a signal waits for
@@ -409,6 +445,11 @@ fn untyped_parameter(error: &Error) -> Option<usize> {
     let digits = &server.message[server.message.find('$')? + 1..];
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().ok().filter(|number| *number > 0)
+}
+
+/// Sends what is due, on its own.
+fn send(client: &mut Client, due: Option<String>) -> Result<(), postgres::Error> {
+    due.map_or(Ok(()), |due| client.batch_execute(&due))
 }
 
 fn simple(sql: String) -> impl FnOnce(&mut Client) -> Result<Answer, postgres::Error> {

@@ -249,7 +249,7 @@ fn refused_cell<'a>(session: &mut Session, cells: &'a [Cell]) -> Option<&'a Cell
         })
         .collect();
     statement.sql = format!("select (array[{}])[1]::text", casts.join(", "));
-    session.begin(Access::Read, "").ok()?;
+    session.begin(Access::Read, "", "").ok()?;
     let result = session.query(&statement);
     session.rollback().ok()?;
     let error = result.err()?;

@@ -9,7 +9,7 @@ use crate::database::lock;
 use crate::database::retry::Attempts;
 use crate::database::session::{Session, Wrote};
 use crate::plan::quote::literal;
-use crate::plan::{Access, Batch, Judgement, Shape, Statement};
+use crate::plan::{Access, Batch, Judgement, Question, Shape, Statement, text};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::{Place, digest};
 use crate::report::event::Event;
@@ -185,7 +185,10 @@ fn attempt(
         schema = session.schema().map_err(Failure::Work)?;
         first.push_str(&lock::in_transaction(&schema, session.limits.runner));
     }
-    session.begin(batch.access, &first).map_err(Failure::Work)?;
+    if let Some(judgement) = begin(session, batch, &first).map_err(Failure::Work)? {
+        session.leave();
+        return Ok(Ok((judgement, None)));
+    }
     let judged = match &batch.shape {
         Shape::Ready(question) => match session.query(&question.statement) {
             Ok(answer) => (question.judge)(&answer),
@@ -194,10 +197,7 @@ fn attempt(
         Shape::Described { query, compile } => {
             let described = session.describe(query).map_err(Failure::Work)?;
             match compile(&described) {
-                Ok(question) => match session.query(&question.statement) {
-                    Ok(answer) => (question.judge)(&answer),
-                    Err(error) => return Err(Failure::Described(error, question.statement)),
-                },
+                Ok(question) => ask(session, question)?,
                 Err(wrong) => Err(wrong),
             }
         }
@@ -205,13 +205,14 @@ fn attempt(
     let judgement = match judged {
         Ok(judgement) => judgement,
         Err(wrong) => {
-            end(session, batch.access).map_err(Failure::Work)?;
+            session.leave();
             return Ok(Err(wrong));
         }
     };
     let is_refusal = batch.refusals.iter().any(|(_, outcome)| *outcome == judgement.outcome);
-    if batch.access == Access::Read || is_refusal || !step.accepted.contains(&judgement.outcome) {
-        end(session, batch.access).map_err(Failure::Work)?;
+    let is_accepted = step.accepted.contains(&judgement.outcome) && !is_refusal;
+    if !is_accepted || !judgement.outcome.has_written() {
+        session.leave();
         return Ok(Ok((judgement, None)));
     }
     let mut last = entry.enter(&schema, judgement.outcome.word());
@@ -224,13 +225,34 @@ fn attempt(
     }
 }
 
-/// Ends a transaction that keeps nothing.
-fn end(session: &mut Session, access: Access) -> Result<(), Error> {
-    if access == Access::Write {
-        return session.rollback();
+/// Asks what a description made: the quick way first, if there is one.
+fn ask(session: &mut Session, question: Question) -> Result<Result<Judgement, Vec<Diagnostic>>, Failure> {
+    if let Some(quick) = question.quick {
+        match session.query(&quick.statement) {
+            Ok(answer) => {
+                if let Some(judgement) = (quick.judge)(&answer) {
+                    return Ok(Ok(judgement));
+                }
+            }
+            Err(error) => return Err(Failure::Described(error, quick.statement)),
+        }
     }
-    session.leave();
-    Ok(())
+    match session.query(&question.statement) {
+        Ok(answer) => Ok((question.judge)(&answer)),
+        Err(error) => Err(Failure::Described(error, question.statement)),
+    }
+}
+
+/// Begins, and says how the step ends if it is over with that.
+fn begin(session: &mut Session, batch: &Batch, first: &str) -> Result<Option<Judgement>, Error> {
+    let Some(shortcut) = &batch.shortcut else {
+        return session.begin(batch.access, first, "").map(|_| None);
+    };
+    let ask = format!("select 'shortcut' where {};", shortcut.condition);
+    let answer = session.begin(batch.access, first, &ask)?;
+    let is_over = answer.iter().any(|row| text(row, 0) == "shortcut");
+    let (outcome, detail) = (shortcut.outcome, Some(shortcut.detail.to_owned()));
+    Ok(is_over.then_some(Judgement { outcome, detail, problem: None }))
 }
 
 /// The server's refusal as an end the kind knows, like a delete that a foreign key forbids.

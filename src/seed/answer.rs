@@ -45,7 +45,7 @@ pub fn problems(loads: &[Load], lookups: &Lookups) -> String {
         let mut key = load.key.clone();
         key.sort_unstable();
         if !key.is_empty() && seen.insert((load.table.oid, key)) {
-            selects.push(duplicates(loads, load, lookups));
+            selects.extend(duplicates(loads, load, lookups));
         }
     }
     format!(
@@ -103,14 +103,19 @@ fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups
 
 /// Rows for the table of a load, whichever load they are in, that have the same values in its key
 /// as one before them. Rows of other loads alone are told apart by their own keys.
-fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> String {
+fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> Option<String> {
     let sorted = |load: &Load| {
         let mut key: Vec<String> = load.key.iter().map(|name| (*name).to_owned()).collect();
         key.sort_unstable();
         key
     };
+    let of_table = || loads.iter().filter(|load| load.table.oid == keyed.table.oid);
+    let rows: usize = of_table().flat_map(|load| &load.groups).map(|group| group.rows.len()).sum();
+    if rows < 2 {
+        return None; // Looking for a second one costs more than the rest of the statement.
+    }
     let mut selects = Vec::new();
-    for load in loads.iter().filter(|load| load.table.oid == keyed.table.oid) {
+    for load in of_table() {
         let is_own_key = sorted(load) == sorted(keyed);
         for group in &load.groups {
             let values = keyed.key.iter().enumerate().map(|(at, name)| {
@@ -134,14 +139,14 @@ fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> String {
         }
     }
     if selects.is_empty() {
-        return "select null, 0, 0, null, null where false".to_owned();
+        return None;
     }
     let keys: Vec<String> = (1..=keyed.key.len()).map(|at| format!("k{at}")).collect();
-    format!(
+    Some(format!(
         "select 'duplicate', d.load, d.n, d.first, null from (\n    select load, n, row_number() over w as at, first_value(load || '.' || n) over w as first,\n      bool_or(is_own) over (partition by {1}) as is_own\n    from ({0}) k window w as (partition by {1} order by load, n)\n  ) d where d.at > 1 and d.is_own",
         selects.join(" union all "),
         keys.join(", "),
-    )
+    ))
 }
 
 /// What a row of the group has in a column of a key, if that can be known.

@@ -40,6 +40,7 @@ mod decimal;
 mod equality;
 mod faithful;
 mod judge;
+mod plain;
 mod table;
 
 use std::sync::Arc;
@@ -294,6 +295,11 @@ impl Action for Arc<Assert> {
         let (assert, source) = (self.clone(), step.source.clone());
         let query = assert.described(&source);
         let compile: Compile = Box::new(move |description| assert.question(description, &source));
-        Ok(Batch { access: Access::Read, shape: Shape::Described { query, compile }, refusals: &[] })
+        Ok(Batch {
+            access: Access::Read,
+            shape: Shape::Described { query, compile },
+            shortcut: None,
+            refusals: &[],
+        })
     }
 }

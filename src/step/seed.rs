@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
-use crate::plan::{Access, Batch, Judgement};
+use crate::plan::{Access, Batch, Judgement, Shortcut};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::fixture::{Fixture, Mode, place};
@@ -35,6 +35,8 @@ pub const KIND: Kind = Kind {
     deletes: false,
     parse,
 };
+
+const ALREADY_THERE: &str = "already there";
 
 /// What a `seed` step says.
 #[derive(Debug)]
@@ -135,7 +137,7 @@ impl Action for Seed {
         }
         let seeding = crate::seed::compile(&loads).map_err(|problem| vec![problem])?;
         let finding = seeding.finding;
-        Ok(Batch::ready(
+        let batch = Batch::ready(
             Access::Write,
             seeding.statement,
             &[],
@@ -155,7 +157,7 @@ impl Action for Seed {
                     .map(|load| load.differing.iter().map(|cell| cell.row).collect::<BTreeSet<_>>().len())
                     .sum();
                 let detail = match outcome {
-                    Outcome::Skipped => Some("already there".to_owned()),
+                    Outcome::Skipped => Some(ALREADY_THERE.to_owned()),
                     _ if kept > 0 => Some(format!(
                         "kept {} that {}",
                         count(kept, "row"),
@@ -165,8 +167,25 @@ impl Action for Seed {
                 };
                 Ok(Judgement { outcome, detail, problem: None })
             }),
-        ))
+        );
+        Ok(Batch { shortcut: shortcut(&loads), ..batch })
     }
+}
+
+/// Where every load is for an empty table only, and no table is.
+fn shortcut(loads: &[Load]) -> Option<Shortcut> {
+    let mut conditions: Vec<String> = Vec::new();
+    for load in loads {
+        if load.rule != Rule::TableIsEmpty {
+            return None;
+        }
+        conditions.push(format!("exists (select from {})", load.table.sql()));
+    }
+    (!conditions.is_empty()).then(|| Shortcut {
+        condition: conditions.join(" and "),
+        outcome: Outcome::Skipped,
+        detail: ALREADY_THERE,
+    })
 }
 
 fn load<'c>(

@@ -82,7 +82,7 @@ fn ask(
     table: &StagedTable,
     server: &ServerError,
 ) -> Option<(Vec<String>, Vec<String>)> {
-    session.begin(Access::Read, "").ok()?;
+    session.begin(Access::Read, "", "").ok()?;
     let asked = printed(session, typed).zip(constrained(session, table, server));
     session.rollback().ok()?;
     asked

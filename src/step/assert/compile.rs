@@ -12,7 +12,7 @@ use super::judge::{Expectation, judge_count, judge_rows};
 use super::{Assert, Expected, Match, ROWS_MORE, cell};
 use crate::plan::description::{Description, Type};
 use crate::plan::staged::Cell;
-use crate::plan::{Locate, Question, Statement, Value};
+use crate::plan::{Answer, Locate, Question, Statement, Value};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::{Place, Source};
 use crate::project::yaml::Content;
@@ -48,7 +48,8 @@ impl Assert {
         };
         let question = if let Some(count) = counted {
             self.embed(&mut statement, source, "select count(*)::text from (\n", ") as q");
-            Question { statement, judge: Box::new(move |answer| Ok(judge_count(answer, count, &place))) }
+            let judge = Box::new(move |answer: &Answer| Ok(judge_count(answer, count, &place)));
+            Question { quick: None, statement, judge }
         } else {
             let matching = match self.expected {
                 Expected::Rows(_, matching) => matching,
@@ -63,13 +64,17 @@ impl Assert {
                 place,
                 leaves,
             };
-            Question { statement, judge: Box::new(move |answer| judge_rows(answer, &expectation)) }
+            Question {
+                quick: self.quick(description, &compared, source),
+                statement,
+                judge: Box::new(move |answer| judge_rows(answer, &expectation)),
+            }
         };
         if problems.is_empty() { Ok(question) } else { Err(problems) }
     }
 
     /// The values under `with`, each by the type that the query uses it as.
-    fn bind_parameters(
+    pub(super) fn bind_parameters(
         &self,
         statement: &mut Statement,
         description: &Description,
@@ -179,7 +184,7 @@ union all (select 'extra', n::text, null, {texts} from extra order by extra.n li
     }
 
     /// The author's query between two pieces of SQL, and how to find its characters again.
-    fn embed(&self, statement: &mut Statement, source: &Arc<Source>, before: &str, behind: &str) {
+    pub(super) fn embed(&self, statement: &mut Statement, source: &Arc<Source>, before: &str, behind: &str) {
         statement.sql = format!("{before}{}\n{behind}", self.sql.sql);
         statement.locate = Some(self.locate(before.chars().count(), source));
     }

@@ -72,7 +72,7 @@ fn sessions_that_are_ended_at_any_time_are_replaced() {
     }
     let output = run.finish();
     held(&output);
-    assert!(ended > 5, "only {ended} sessions were ended");
+    assert!(ended >= 3, "only {ended} sessions were ended");
     assert_eq!(database.rows("select count(*) from effects"), ["7"], "{}", output.text);
     assert_eq!(database.rows("select who from visits"), ["Eve"], "{}", output.text);
 }

@@ -1,0 +1,89 @@
+//! The quick way to find that an assertion holds: the rows come as texts, and are the ones expected.
+//!
+//! Equal texts of one type are equal values. The other way round that is not so (`1.0` and `1.00`), so
+//! rows that differ here are judged by the long way, and only types whose values people write as the
+//! server does go the quick way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::columns::Compared;
+use super::{Assert, Expected, Match, cell};
+use crate::plan::description::{Description, Type};
+use crate::plan::{Answer, Judgement, Quick, Statement};
+use crate::project::diagnostic::count;
+use crate::project::source::{Place, Source};
+use crate::step::Outcome;
+
+impl Assert {
+    /// The quick way, if there is one: not for types with many spellings, and not when more rows may come
+    /// back than are listed, all of which would have to be sent.
+    pub(super) fn quick(
+        &self,
+        description: &Description,
+        compared: &Compared,
+        source: &Arc<Source>,
+    ) -> Option<Quick> {
+        let types = || compared.columns.iter().map(|column| &column.sql_type);
+        let matching = match self.expected {
+            Expected::Rows(_, Match::Contains) | Expected::Count(_) => return None,
+            Expected::Rows(_, matching) => matching,
+            Expected::Value(_) => Match::Exact,
+        };
+        if !types().all(is_plain) {
+            return None;
+        }
+        let text = |(node, sql_type)| cell::text(node, sql_type, "", &Place::new(source, node.span)).ok();
+        let rows = compared.rows.iter().map(|row| row.iter().copied().zip(types()).map(text).collect());
+        let rows: Answer = rows.collect::<Option<_>>()?;
+
+        let mut statement = Statement::default();
+        self.bind_parameters(&mut statement, description, source, &mut Vec::new());
+        let texts: Vec<String> = (1..=compared.columns.len()).map(|at| format!("q.c{at}::text")).collect();
+        let names: Vec<String> = (1..=compared.columns.len()).map(|at| format!("c{at}")).collect();
+        let behind = format!(") as q({}) limit {}", names.join(", "), rows.len() + 1);
+        self.embed(&mut statement, source, &format!("select {} from (\n", texts.join(", ")), &behind);
+        Some(Quick { statement, judge: Box::new(move |answer| held(answer, &rows, matching)) })
+    }
+}
+
+/// That it holds, if it certainly does.
+fn held(found: &Answer, expected: &Answer, matching: Match) -> Option<Judgement> {
+    let mut left: HashMap<&Vec<Option<String>>, usize> = HashMap::new();
+    for row in expected {
+        *left.entry(row).or_default() += 1;
+    }
+    for row in found {
+        let copies = left.get_mut(row)?;
+        *copies = copies.checked_sub(1)?;
+    }
+    let holds = found.len() == expected.len() || matching == Match::Contained;
+    let detail = Some(count(found.len(), "row"));
+    holds.then_some(Judgement { outcome: Outcome::Held, detail, problem: None })
+}
+
+/// Whether there is hardly more than one way to write a value of this type.
+fn is_plain(sql_type: &Type) -> bool {
+    matches!(sql_type.sql.as_str(), "text" | "varchar" | "int2" | "int4" | "int8" | "bool" | "uuid" | "date")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_compared_by_their_number_and_in_any_order() {
+        let rows = |texts: &str| -> Answer {
+            let cell = |text: &str| (text != "-").then(|| text.to_owned());
+            texts.split_whitespace().map(|text| vec![cell(text)]).collect()
+        };
+        let holds = |found, expected, matching| held(&rows(found), &rows(expected), matching).is_some();
+        assert!(holds("a b - b", "b b a -", Match::Exact));
+        assert!(holds("", "", Match::Exact));
+        for (found, expected) in [("a", "a a"), ("a a", "a"), ("-", "a"), ("a", ""), ("a b", "a a")] {
+            assert!(!holds(found, expected, Match::Exact), "{found} / {expected}");
+        }
+        assert!(holds("a", "a b", Match::Contained));
+        assert!(!holds("a a", "a b", Match::Contained));
+    }
+}
