@@ -1,4 +1,5 @@
-//! Standard output, and whether what was written arrived.
+//! Everything that is printed goes through here: without passwords, and with a note of what did not
+//! arrive.
 //!
 //! A reader that goes away, as `head` does, has seen enough: that is no failure. A disk that is full is
 //! one, and whoever relies on the report has to learn of it; the database has done its work by then.
@@ -6,17 +7,30 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
+use super::censor::censored;
+
 /// The first failure of this process.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Writes text, with its colours where standard output shows any.
 pub fn coloured(text: &str) {
-    note(anstream::stdout().write_all(text.as_bytes()));
+    note(anstream::stdout().write_all(censored(text).as_bytes()));
 }
 
 /// Writes text as it is.
 pub fn plain(text: &str) {
-    note(io::stdout().write_all(text.as_bytes()));
+    note(io::stdout().write_all(censored(text).as_bytes()));
+}
+
+/// Writes text to standard error, with its colours where that shows any. What does not arrive there
+/// cannot be told to anybody.
+pub fn error(text: &str) {
+    let _ = anstream::stderr().write_all(censored(text).as_bytes());
+}
+
+/// Writes text to standard error as it is.
+pub fn error_plain(text: &str) {
+    let _ = io::stderr().write_all(censored(text).as_bytes());
 }
 
 /// Hands on what is still held back.

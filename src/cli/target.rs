@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::Refusal;
 use super::dsn::{self, TargetError};
 use super::environment::{EnvFile, EnvPlace, Environment};
 use super::interrupt;
 use super::options::Options;
 use super::terminal::Terminal;
+use super::{Refusal, censor};
 use crate::database::clock::Clock;
 use crate::database::connection::{Connection, Mode};
 use crate::database::dsn::Dsn;
@@ -65,6 +65,7 @@ impl Target {
     }
 
     fn new(options: &Options, dsn: Dsn, throwaway: Option<Throwaway>) -> Target {
+        censor::keep(&dsn);
         let clock = Clock::start(options.deadline);
         let mut connection = Connection::new(dsn, options.limits(), options.wait, clock.clone());
         connection.mode = Mode { creates: options.create, rehearses: options.dry_run };

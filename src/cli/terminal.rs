@@ -3,7 +3,7 @@
 //! The report goes to standard output, everything else to standard error. A report that cannot be
 //! written is no reason to stop in the middle of a scenario: that is told at the end, by [`out`].
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::options::{Log, Options};
 use super::repeats::Repeats;
-use super::{Refusal, out};
+use super::{Refusal, censor::censored, out};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::report::event::Event;
 use crate::report::{Report, json, log, text};
@@ -73,7 +73,7 @@ impl<'a> Terminal<'a> {
         }
         if self.options.log == Log::Json {
             let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
-            let _ = writeln!(std::io::stderr(), "{}", log::line(event, &time, &self.run));
+            out::error_plain(&format!("{}\n", log::line(event, &time, &self.run)));
             return self.report(event);
         }
         let progress = text::progress(event);
@@ -88,7 +88,7 @@ impl<'a> Terminal<'a> {
                 _ => false,
             };
         if let Some(progress) = progress.filter(|_| is_worth_a_line && self.spinner.is_none()) {
-            let _ = writeln!(anstream::stderr(), "{}{progress}{:#}", text::FAINT, text::FAINT);
+            out::error(&format!("{}{progress}{:#}\n", text::FAINT, text::FAINT));
         }
         self.report(event);
         if let Event::StepEnded(step) = event
@@ -133,17 +133,15 @@ pub fn refuse(options: &Options, refusal: &Refusal) {
     let errors =
         refusal.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     if errors > 1 {
-        let _ =
-            writeln!(anstream::stderr(), "\n{}{errors} problems{:#}; nothing was run", text::BAD, text::BAD);
+        out::error(&format!("\n{}{errors} problems{:#}; nothing was run\n", text::BAD, text::BAD));
     }
 }
 
 /// Prints diagnostics, each behind an empty line.
 pub fn print_diagnostics(diagnostics: &[Diagnostic]) {
     out::flush();
-    let mut stderr = anstream::stderr().lock();
     for diagnostic in diagnostics {
-        let _ = write!(stderr, "\n{}", diagnostic.render(true));
+        out::error(&format!("\n{}", diagnostic.render(true)));
     }
 }
 
@@ -200,7 +198,7 @@ impl Spinner {
 
     fn say(&self, message: Option<String>) {
         if let Some(says) = &self.says {
-            let _ = says.send(message);
+            let _ = says.send(message.map(|message| censored(&message).into_owned()));
         }
     }
 }

@@ -98,13 +98,13 @@ pub fn compare<'f, 'r>(files: &'f [Migration], applied: &'r [Applied]) -> Vec<Ve
 ///
 /// Computed here and not by refinery, which compiles a regular expression for each file that is asked for.
 pub fn checksum(file: &Migration) -> u64 {
-    checksum_of(file, &file.source.text)
+    checksum_of(file, file.version, &file.source.text)
 }
 
-fn checksum_of(file: &Migration, text: &str) -> u64 {
+fn checksum_of(file: &Migration, version: impl Hash, text: &str) -> u64 {
     let mut hasher = SipHasher13::new();
     file.name.hash(&mut hasher);
-    file.version.hash(&mut hasher);
+    version.hash(&mut hasher);
     text.hash(&mut hasher);
     hasher.finish()
 }
@@ -115,13 +115,19 @@ fn state_of(file: &Migration, row: &Applied) -> State {
     }
     // Version control may have changed the line ends, which changes nothing that was applied.
     let is_same = row.name.as_deref() == Some(&file.name)
-        && row.checksum.as_deref().is_some_and(|checksum| is_checksum_of(file, checksum));
+        && row.checksum.as_deref().is_some_and(|checksum| is_checksum_of(file, file.version, checksum));
     if is_same { State::Applied } else { State::Drifted }
 }
 
+/// Whether a row was written by a refinery that was built with `int8-versions`: it hashes versions as
+/// eight bytes, so every checksum is another one.
+fn has_wide_version(file: &Migration, row: &Applied) -> bool {
+    row.checksum.as_deref().is_some_and(|checksum| is_checksum_of(file, i64::from(file.version), checksum))
+}
+
 /// Whether a checksum is that of a file, as it is or with other line ends.
-fn is_checksum_of(file: &Migration, checksum: &str) -> bool {
-    let is_of = |text: &str| checksum_of(file, text).to_string() == checksum;
+fn is_checksum_of(file: &Migration, version: impl Hash + Copy, checksum: &str) -> bool {
+    let is_of = |text: &str| checksum_of(file, version, text).to_string() == checksum;
     let text = &file.source.text;
     is_of(text) || {
         let unix = text.replace("\r\n", "\n");
@@ -143,6 +149,13 @@ fn fault(version: &Version) -> Diagnostic {
     let number = version.version;
     let when = version.applied.and_then(|row| row.applied_on.as_deref()).unwrap_or("an unknown time");
     let diagnostic = match version.state {
+        State::Drifted if version.file.zip(version.applied).is_some_and(|(file, row)| has_wide_version(file, row)) => {
+            Diagnostic::error(format!("migration {number} was applied by a refinery with 64-bit versions"))
+                .note("its text is what was applied; only its checksum is of another kind")
+                .help(format!(
+                    "if no such refinery works on this database any more, write it anew: `seedbed repair {number}`"
+                ))
+        }
         State::Drifted => {
             let name = version.applied.and_then(|row| row.name.as_deref()).unwrap_or("?");
             let renamed = version.file.is_some_and(|file| file.name != name);
@@ -246,6 +259,19 @@ mod tests {
                 "12 ahead"
             ]
         );
+    }
+
+    #[test]
+    fn a_checksum_over_a_64_bit_version_is_told_as_such() {
+        let files = [Migration::parse(Source::new("V1__a.sql", "select\r\n1")).unwrap()];
+        let row = Applied {
+            version: 1,
+            name: Some("a".to_owned()),
+            applied_on: Some("2026-01-01T00:00:00Z".to_owned()),
+            checksum: Some(checksum_of(&files[0], 1_i64, "select\n1").to_string()),
+        };
+        let faults = faults(&compare(&files, std::slice::from_ref(&row)));
+        assert!(faults[0].message.contains("64-bit versions"), "{:?}", faults[0]);
     }
 
     #[test]

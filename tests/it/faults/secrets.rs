@@ -86,7 +86,7 @@ fn run(places: &[Place], arguments: &[&str]) -> Output {
 fn a_password_is_used_from_wherever_it_stands_and_never_shown() {
     for (who, status) in [("good", "0"), ("bad", "3")] {
         for (number, places) in places(who).iter().enumerate() {
-            for arguments in [&[][..], &["--verbose"], &["--json"]] {
+            for arguments in [&[][..], &["--verbose"], &["--quiet"], &["--json"], &["--log", "json"]] {
                 let output = run(places, arguments);
                 assert_eq!(output.status, status, "{who}, place {number}: {}", output.text);
             }
@@ -132,5 +132,38 @@ fn a_password_in_a_connection_string_that_is_wrong_is_not_shown_either() {
             let output = run(&[place], arguments);
             assert!(["2", "3"].contains(&output.status.as_str()), "{url}: {}", output.text);
         }
+    }
+}
+
+/// The server knows the password too, and so may whoever wrote a migration or a function.
+#[test]
+fn a_password_that_the_server_says_is_not_passed_on() {
+    let database = "secrets_said";
+    server().execute(&format!("create database {database}"));
+    let directory = project(&[
+        (
+            "migrations/V1__says.sql",
+            &format!(
+                "create table t (id int primary key, note text);
+create function says() returns trigger language plpgsql as $$ begin
+  raise notice 'notice: {PASSWORD}';
+  raise exception 'exception: {PASSWORD}' using detail = 'postgres://good:{PASSWORD}@h', hint = '{PASSWORD}';
+end $$;
+create trigger says before insert on t for each row execute function says();"
+            ),
+        ),
+        (
+            "scenarios/a.yaml",
+            "scenario: Secrets\nsteps:\n  - add: One\n    into: t\n    key: [id]\n    row: {id: 1}\n",
+        ),
+    ]);
+    let host = server().socket().parent().unwrap().to_string_lossy().replace('/', "%2F");
+    let url = format!("postgres://good:{PASSWORD}@{host}/{database}");
+    for arguments in [&[][..], &["--verbose"], &["--quiet"], &["--json"], &["--log", "json"]] {
+        let output = Seedbed::new(directory.path()).run(&[&["up", "--url", &url], arguments].concat());
+        assert_eq!(output.status, "1", "{}", output.text);
+        assert!(!output.text.contains("canary"), "{}", output.text);
+        assert!(output.text.contains("exception: ***"), "{arguments:?}: {}", output.text);
+        assert!(output.text.contains("postgres://good:***@h"), "{arguments:?}: {}", output.text);
     }
 }

@@ -1,0 +1,73 @@
+//! Keeps the password out of what is printed, wherever it comes from.
+//!
+//! We never put it into a message. A server, a proxy or a migration may: they know it as well.
+
+use std::borrow::Cow;
+use std::sync::{PoisonError, RwLock};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::database::dsn::Dsn;
+
+/// What is shown in its place.
+const SHOWN: &str = "***";
+/// A shorter one is found in too many words to be taken out of them.
+const LENGTH_MIN: usize = 4;
+
+/// The spellings of the passwords that this process uses.
+static SPELLINGS: RwLock<Vec<String>> = RwLock::new(Vec::new());
+
+/// From now on the password of this connection is not printed. One that is also the name of the user or
+/// the database, as on a developer's own machine, is no secret, and would make the target's name unreadable.
+pub fn keep(dsn: &Dsn) {
+    let Some(password) = dsn.password.as_ref().map(|password| password.reveal()) else { return };
+    if password.chars().count() < LENGTH_MIN || [dsn.user.as_str(), &dsn.database].contains(&password) {
+        return;
+    }
+    let mut spellings = SPELLINGS.write().unwrap_or_else(PoisonError::into_inner);
+    for spelling in spellings_of(password) {
+        if !spellings.contains(&spelling) {
+            spellings.push(spelling);
+        }
+    }
+}
+
+/// The text without any of the passwords.
+pub fn censored(text: &str) -> Cow<'_, str> {
+    censor(text, &SPELLINGS.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// As it is, as it stands in a URL, and as it stands in JSON.
+fn spellings_of(password: &str) -> [String; 3] {
+    let encoded = utf8_percent_encode(password, NON_ALPHANUMERIC).to_string();
+    let json = serde_json::Value::from(password).to_string();
+    [password.to_owned(), encoded, json.trim_matches('"').to_owned()]
+}
+
+fn censor<'t>(text: &'t str, spellings: &[String]) -> Cow<'t, str> {
+    let mut censored = Cow::Borrowed(text);
+    for spelling in spellings {
+        if censored.contains(spelling.as_str()) {
+            censored = Cow::Owned(censored.replace(spelling.as_str(), SHOWN));
+        }
+    }
+    censored
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_found_in_every_spelling() {
+        let spellings = spellings_of("p@ss\"wörd");
+        for (text, expected) in [
+            ("nothing here", "nothing here"),
+            ("it is p@ss\"wörd, twice: p@ss\"wörd", "it is ***, twice: ***"),
+            ("postgres://u:p%40ss%22w%C3%B6rd@h", "postgres://u:***@h"),
+            (r#"{"message": "p@ss\"wörd"}"#, r#"{"message": "***"}"#),
+        ] {
+            assert_eq!(censor(text, &spellings), expected);
+        }
+    }
+}
