@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use seedbed::database::clock::Clock;
 use seedbed::database::dsn::Dsn;
 use seedbed::database::error::{Class, Error, Phase};
@@ -85,11 +87,11 @@ fn a_stopped_server_process_is_given_up_in_time() {
     let pid = session.simple("select pg_backend_pid()".to_owned(), LIMITS.statement).unwrap()[0][0]
         .clone()
         .unwrap();
-    kill("-STOP", &pid);
+    signal(Signal::SIGSTOP, &pid);
     let started = Instant::now();
     let result = session.query(&statement("select ''"));
     let elapsed = started.elapsed();
-    kill("-CONT", &pid);
+    signal(Signal::SIGCONT, &pid);
     assert!(matches!(result, Err(Error::Silent(_))), "{result:?}");
     assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
 }
@@ -261,7 +263,7 @@ fn an_interrupted_run_leaves_nothing_behind() {
         thread::sleep(Duration::from_millis(20));
     }
     let started = Instant::now();
-    kill("-INT", &child.id().to_string());
+    signal(Signal::SIGINT, &child.id().to_string());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     thread::sleep(Duration::from_millis(200));
@@ -269,8 +271,8 @@ fn an_interrupted_run_leaves_nothing_behind() {
     assert_eq!(database.rows("select * from t"), Vec::<String>::new());
 }
 
-fn kill(signal: &str, pid: &str) {
-    assert!(std::process::Command::new("kill").args([signal, pid]).status().unwrap().success());
+fn signal(signal: Signal, pid: &str) {
+    kill(Pid::from_raw(pid.parse().unwrap()), signal).unwrap();
 }
 
 fn free_port() -> u16 {

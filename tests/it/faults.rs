@@ -17,7 +17,7 @@ mod servers;
 mod signals;
 mod statements;
 mod sweep;
-mod trial;
+pub mod trial;
 mod wire;
 
 /// Whether to try everything, and not only what a few seconds allow.
