@@ -27,6 +27,8 @@ pub struct Batch {
     pub shape: Shape,
     /// What makes that needless, if anything can.
     pub shortcut: Option<Shortcut>,
+    /// Judges a second answer to the same statement, when the first has written something.
+    pub settled: Option<JudgeSettled>,
     /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
     pub refusals: &'static [(&'static str, Outcome)],
 }
@@ -82,6 +84,9 @@ pub type Compile = Box<dyn Fn(&Description) -> Result<Question, Vec<Diagnostic>>
 /// Judges an answer: how the step ended, or the problems that left it without an end.
 pub type Judge = Box<dyn Fn(&Answer) -> Result<Judgement, Vec<Diagnostic>> + Send + Sync>;
 
+/// Judges whether what was written stays as it was written.
+pub type JudgeSettled = Box<dyn Fn(&Answer) -> Result<(), Vec<Diagnostic>> + Send + Sync>;
+
 impl Batch {
     /// A batch whose statement is ready.
     pub fn ready(
@@ -94,6 +99,7 @@ impl Batch {
             access,
             shape: Shape::Ready(Question { quick: None, statement, judge }),
             shortcut: None,
+            settled: None,
             refusals,
         }
     }

@@ -9,7 +9,7 @@
 //! 3. [`identify`]: a row is new when its key is not there; new rows that others refer to get
 //!    their ids now, so that references need no order and cycles no deferred constraint, and
 //!    sequences are raised above the ids that rows give themselves;
-//! 4. [`mod@write`]: new rows are inserted, unless anything was wrong with any of them;
+//! 4. [`mod@write`]: new rows are inserted and others updated, unless anything was wrong with any of them;
 //! 5. [`answer`]: what happened, or what is wrong, by row.
 //!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which
@@ -64,6 +64,7 @@ pub fn compile(loads: &[Load]) -> Result<Seeding, Diagnostic> {
     tables.push(answer::problems(loads, &lookups));
     for load in loads {
         tables.extend(write::inserts(load, &lookups));
+        tables.extend(write::updates(load, &lookups));
     }
     let answer = answer::select(loads, &lookups);
     statement.sql = format!("with\n{}\n{answer}", tables.join(",\n"));

@@ -85,6 +85,7 @@ pub trait Action: Debug + Send + Sync {
 #[allow(missing_docs)] // The words say it, and language.md has the table.
 pub enum Outcome {
     Created,
+    Updated,
     Unchanged,
     Skipped,
     Held,
@@ -102,13 +103,14 @@ impl Outcome {
     /// Whether a step that ends so has written something. One that has not keeps nothing, not even what
     /// a trigger made of its attempt.
     pub fn has_written(self) -> bool {
-        matches!(self, Outcome::Created | Outcome::Added | Outcome::Deleted)
+        matches!(self, Outcome::Created | Outcome::Updated | Outcome::Added | Outcome::Deleted)
     }
 
     /// The word for it, in files and reports.
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Created => "created",
+            Outcome::Updated => "updated",
             Outcome::Unchanged => "unchanged",
             Outcome::Skipped => "skipped",
             Outcome::Held => "held",

@@ -9,7 +9,7 @@ use super::value::{Row, check_cell};
 use super::yaml::{self, Content, Entry, Node};
 
 /// The keys of a fixture written as a map.
-pub const KEYS: &[&str] = &["key", "mode", "defaults", "rows"];
+pub const KEYS: &[&str] = &["key", "mode", "insert_only", "defaults", "rows"];
 
 /// Rows of one table that should exist.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Fixture {
     pub key: Option<Vec<Name>>,
     /// What happens to rows, if the author says so.
     pub mode: Option<Mode>,
+    /// The columns that are given to new rows, and left alone in rows that are there.
+    pub insert_only: Vec<Name>,
     /// The rows, each with the fixture's defaults filled in.
     pub rows: Vec<Row>,
     /// The file.
@@ -35,11 +37,14 @@ pub enum Mode {
     IfEmpty,
     /// Missing rows are inserted, existing ones kept.
     Insert,
+    /// Missing rows are inserted, and existing ones get the values that the fixture gives.
+    Upsert,
 }
 
 impl Mode {
     /// Every mode with its word, from the one that writes least.
-    pub const WORDS: &[(&str, Mode)] = &[("if-empty", Mode::IfEmpty), ("insert", Mode::Insert)];
+    pub const WORDS: &[(&str, Mode)] =
+        &[("if-empty", Mode::IfEmpty), ("insert", Mode::Insert), ("upsert", Mode::Upsert)];
 }
 
 impl Fixture {
@@ -54,8 +59,15 @@ impl Fixture {
     /// Reads a fixture from a node: a list of rows, or a map with `rows`.
     pub fn read(reading: &mut Reading, name: String, table: Name, node: Node) -> Option<Fixture> {
         let span = node.span;
-        let mut fixture =
-            Fixture { name, table, key: None, mode: None, rows: Vec::new(), source: reading.source.clone() };
+        let mut fixture = Fixture {
+            name,
+            table,
+            key: None,
+            mode: None,
+            insert_only: Vec::new(),
+            rows: Vec::new(),
+            source: reading.source.clone(),
+        };
         let mut defaults = Vec::new();
         match node.content {
             Content::List(items) => fixture.rows = rows(reading, items),
@@ -65,6 +77,7 @@ impl Fixture {
                     match entry.key.as_str() {
                         "key" => fixture.key = Some(reading.names(entry.value, "`key`")),
                         "mode" => fixture.mode = reading.choice(entry.value, "mode", Mode::WORDS),
+                        "insert_only" => fixture.insert_only = reading.names(entry.value, "`insert_only`"),
                         "defaults" => {
                             defaults = reading.map(entry.value, "`defaults`").unwrap_or_default();
                             for cell in &defaults {

@@ -76,6 +76,15 @@ pub fn step(
     diagnostic.maybe_help(help)
 }
 
+/// A step whose rows conflict with themselves when they are asked for once more.
+pub fn not_found_again(step: &Step, server: &ServerError) -> Diagnostic {
+    let problem = Diagnostic::error("what was written cannot be found again by its key")
+        .note(format!("once more, it is refused: {}", server.message))
+        .note("a trigger or rule changes what is written: every run would write it again")
+        .help("let the trigger leave the columns of the key alone, or take others as the key");
+    at_step(problem, step)
+}
+
 /// Points at the step, if it stands in a file.
 fn at_step(diagnostic: Diagnostic, step: &Step) -> Diagnostic {
     match step.source.text.is_empty() {

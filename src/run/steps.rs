@@ -215,6 +215,20 @@ fn attempt(
         session.leave();
         return Ok(Ok((judgement, None)));
     }
+    if let Some(settled) = &batch.settled {
+        let wrong = match session.query(batch.first()) {
+            Ok(again) => settled(&again).err(),
+            // The first time there was no such conflict.
+            Err(Error::Server(server)) if server.sqlstate.starts_with("23") => {
+                Some(vec![explain::not_found_again(step, &server)])
+            }
+            Err(error) => return Err(Failure::Work(error)),
+        };
+        if let Some(wrong) = wrong {
+            session.leave();
+            return Ok(Err(wrong));
+        }
+    }
     let mut last = entry.enter(&schema, judgement.outcome.word());
     if step.kind.deletes {
         last = session.deleted_at_most(deleted_max) + &last;

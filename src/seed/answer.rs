@@ -7,6 +7,7 @@ use super::identify::{same_key, value_of};
 use super::load::{Group, Load, Rule};
 use super::lookup::{Find, Lookups, Operand, Sought, sought};
 use super::stage::{leaf_columns, leaves, text as leaf_text};
+use super::write;
 use crate::plan::catalog::Column;
 use crate::plan::cell::inexact;
 use crate::plan::quote::{identifier, literal};
@@ -37,6 +38,10 @@ pub fn problems(loads: &[Load], lookups: &Lookups) -> String {
             }
             for find in &lookups.groups[&group.suffix].finds {
                 selects.push(unfound(load, group, group_number, find, lookups));
+            }
+            if load.updates.is_some() {
+                selects.extend(several(load, group, lookups));
+                selects.extend(fixed(load, group, lookups));
             }
         }
     }
@@ -96,9 +101,52 @@ fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups
         _ => "null::text".to_owned(),
     };
     format!(
-        "select case when x.r{0}_n = 0 then 'missing' else 'ambiguous' end, {1}, x.n, '{group_number}.{0}', {offered}\n  from resolved_{2} x where x.is_new and x.r{0}_n <> 1{inner_held}",
-        find.number, load.number, group.suffix
+        "select case when x.r{0}_n = 0 then 'missing' else 'ambiguous' end, {1}, x.n, '{group_number}.{0}', {offered}\n  from resolved_{2} x where {3}x.r{0}_n <> 1{inner_held}",
+        find.number,
+        load.number,
+        group.suffix,
+        only_new(load)
     )
+}
+
+/// The condition on rows whose values are written: all of them where those that are there are updated.
+fn only_new(load: &Load) -> &'static str {
+    if load.updates.is_some() { "" } else { "x.is_new and " }
+}
+
+/// Rows that would update several, when nothing keeps the key unique.
+fn several(load: &Load, group: &Group, lookups: &Lookups) -> Option<String> {
+    (!load.has_unique_key()).then(|| {
+        format!(
+            "select 'several', {}, x.n, null, null from resolved_{} x\n  where not x.is_new and (select count(*) from {} t where {}) > 1",
+            load.number,
+            group.suffix,
+            load.table.sql(),
+            same_key(load, group, lookups, "x", false)
+        )
+    })
+}
+
+/// Values that differ in a column that no update may name.
+fn fixed(load: &Load, group: &Group, lookups: &Lookups) -> Vec<String> {
+    let given = lookups.groups[&group.suffix].given.iter();
+    let columns = given.filter_map(|(name, _)| load.table.column(name));
+    let fixed = columns.filter(|column| column.identity == "a" && load.is_updated(column));
+    fixed
+        .filter_map(|column| {
+            let value = value_of(load, group, lookups, &column.name)?;
+            let own = format!("t.{}", identifier(&column.name));
+            Some(format!(
+                "select 'fixed', {}, x.n, {}, {own}::text from resolved_{} x join {} t on {}\n  where not x.is_new and {}",
+                load.number,
+                literal(&column.name),
+                group.suffix,
+                load.table.sql(),
+                same_key(load, group, lookups, "x", false),
+                column.differs(&own, &format!("x.{value}"))
+            ))
+        })
+        .collect()
 }
 
 /// Rows for the table of a load, whichever load they are in, that have the same values in its key
@@ -130,10 +178,11 @@ fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> Option<String>
             // A row that leaves a part of the key to the server is like no other.
             if let Some(values) = values.collect::<Option<Vec<_>>>() {
                 selects.push(format!(
-                    "select {} as load, x.n, {is_own_key} as is_own, {} from new_{} x where x.is_new",
+                    "select {} as load, x.n, {is_own_key} as is_own, {} from new_{} x where {}true",
                     load.number,
                     values.join(", "),
-                    group.suffix
+                    group.suffix,
+                    only_new(load)
                 ));
             }
         }
@@ -185,6 +234,13 @@ pub fn select(loads: &[Load], lookups: &Lookups) -> String {
                 .map(|suffix| format!("(select count(*) from resolved_{suffix} where is_new)"))
                 .collect(),
         ));
+        if load.updates.is_some() {
+            let groups = load.groups.iter().filter(|group| write::differing(load, group, lookups).is_some());
+            selects.push(count(
+                "updated",
+                groups.map(|group| format!("(select count(*) from updated_{})", group.suffix)).collect(),
+            ));
+        }
         selects.push(count(
             "there",
             groups
@@ -199,6 +255,9 @@ pub fn select(loads: &[Load], lookups: &Lookups) -> String {
             let same = same_key(load, group, lookups, "x", false);
             for (name, operand) in &lookups.groups[&group.suffix].given {
                 let Some(column) = load.table.column(name).filter(|_| !key.contains(name)) else { continue };
+                if load.updates.as_ref().is_some_and(|except| except.contains(name)) {
+                    continue;
+                }
                 let value = match operand {
                     Operand::Leaf(number) => format!("x.c{number}"),
                     Operand::Found(number, at) => format!("x.r{number}_v{at}"),
@@ -225,6 +284,7 @@ struct Told {
     table: String,
     place: Place,
     is_if_empty: bool,
+    updates: bool,
     places: Vec<Place>,
     /// By row number and the number of a staged column.
     inexact: BTreeMap<(usize, usize), Inexact>,
@@ -244,6 +304,8 @@ pub struct Applied {
     pub table: String,
     /// Rows inserted.
     pub created: usize,
+    /// Rows that got values they lacked.
+    pub updated: usize,
     /// Rows that were there already.
     pub there: usize,
     /// Whether the load was left alone because its table has rows.
@@ -285,8 +347,12 @@ pub enum ObstacleKind {
     Duplicate,
     /// A value that its type would cut or round.
     Inexact,
-    /// Rows that were inserted and are not there.
+    /// Rows that were inserted and are not there, or values that were updated and are not.
     Swallowed,
+    /// A row that would update several.
+    KeyAmbiguous,
+    /// A value that the server lets nobody change.
+    Fixed,
 }
 
 impl Finding {
@@ -306,6 +372,7 @@ impl Finding {
                 place: load.place.clone(),
                 inexact: load.groups.iter().flat_map(inexact_values).collect(),
                 is_if_empty: load.rule == Rule::TableIsEmpty,
+                updates: load.updates.is_some(),
                 places: load.places.clone(),
                 sought: sought_rows,
                 cells: if load.places.len() <= ROWS_POINTED_MAX { cells(load) } else { Vec::new() },
@@ -329,6 +396,7 @@ impl Finding {
             match text(row, 0) {
                 "created" => result.created = number(row, 2),
                 "wanted" => wanted[at] = number(row, 2),
+                "updated" => result.updated = number(row, 2),
                 "there" => result.there = number(row, 2),
                 "differs" => {
                     if let Some(place) = load.cell(number(row, 2), text(row, 3)) {
@@ -348,10 +416,38 @@ impl Finding {
             obstacles
                 .extend(told.filter_map(|((load, wanted), result)| load.swallowed(*wanted, result.created)));
         }
+        if obstacles.is_empty() {
+            for (load, result) in self.loads.iter().zip(&applied).filter(|(load, _)| load.updates) {
+                let kept = result.differing.iter().filter(|_| result.updated == 0);
+                obstacles.extend(kept.map(|cell| Obstacle {
+                    kind: ObstacleKind::Swallowed,
+                    diagnostic: unsettled(&load.table, cell),
+                }));
+            }
+        }
         for (result, load) in applied.iter_mut().zip(&self.loads) {
             result.is_skipped = load.is_if_empty && result.created == 0 && result.there > 0;
         }
         if obstacles.is_empty() { Ok(applied) } else { Err(obstacles) }
+    }
+
+    /// Whether a second answer to the same statement, asked behind the first, says that all is as it should
+    /// be. If not, triggers or rules undo what is written, and every run would write it again.
+    pub fn settled(&self, answer: &Answer) -> Result<(), Vec<Diagnostic>> {
+        let applied = self.read(answer).map_err(diagnostics)?;
+        let mut wrong = Vec::new();
+        for (load, result) in self.loads.iter().zip(&applied) {
+            if result.created > 0 {
+                let rows = count(result.created, "row");
+                let message = format!("{rows} of `{}` cannot be found again by the key", load.table);
+                let help = "let the trigger leave the columns of the key alone, or take others as the key";
+                wrong.push(undone(message, &load.place).help(help));
+            }
+            if load.updates {
+                wrong.extend(result.differing.iter().map(|cell| unsettled(&load.table, cell)));
+            }
+        }
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     /// What is wrong with the rows of a statement, each thing once: several rows may share a value.
@@ -363,6 +459,8 @@ impl Finding {
                 "missing" | "ambiguous" => self.load(row).and_then(|load| load.unfound(what, row)),
                 "inexact" => self.load(row).and_then(|load| load.inexact(row)),
                 "duplicate" => self.duplicate(row),
+                "several" => self.load(row).and_then(|load| load.several(row)),
+                "fixed" => self.load(row).and_then(|load| load.fixed(row)),
                 _ => None,
             };
             let is_new = |it: &Obstacle| !obstacles.iter().any(|known| known.diagnostic == it.diagnostic);
@@ -395,6 +493,25 @@ impl Finding {
         };
         Some(Obstacle { kind: ObstacleKind::Duplicate, diagnostic })
     }
+}
+
+/// The words for each obstacle.
+pub fn diagnostics(obstacles: Vec<Obstacle>) -> Vec<Diagnostic> {
+    obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect()
+}
+
+/// A value that was written and is not there.
+fn unsettled(table: &str, cell: &Differing) -> Diagnostic {
+    let actual = cell.actual.as_deref().map_or("NULL".to_owned(), |text| format!("`{text}`"));
+    let message = format!("`{table}.{}` never settles: it is {actual} again", cell.column);
+    undone(message, &cell.place)
+        .help("write what the trigger makes of it, leave it out, or list it under `insert_only`")
+}
+
+fn undone(message: String, place: &Place) -> Diagnostic {
+    Diagnostic::error(message)
+        .at_place(place.clone())
+        .note("a trigger or rule changes what is written: every run would write it again")
 }
 
 fn inexact_values(group: &Group) -> Vec<((usize, usize), Inexact)> {
@@ -448,6 +565,28 @@ impl Told {
             .at_place(self.place.clone())
             .help("a BEFORE trigger that returns NULL drops its row: let it return NEW");
         Some(Obstacle { kind: ObstacleKind::Swallowed, diagnostic })
+    }
+
+    fn several(&self, row: &[Option<String>]) -> Option<Obstacle> {
+        let place = self.places.get(number(row, 2).checked_sub(1)?)?;
+        let diagnostic = Diagnostic::error(format!("`{}` has several rows with this key", self.table))
+            .at_place(place.clone())
+            .note("the row would change all of them")
+            .help("name more columns under `key`, so that one row is meant");
+        Some(Obstacle { kind: ObstacleKind::KeyAmbiguous, diagnostic })
+    }
+
+    fn fixed(&self, row: &[Option<String>]) -> Option<Obstacle> {
+        let column = text(row, 3);
+        let diagnostic = Diagnostic::error(format!(
+            "`{}.{column}` is {} here, and nobody may change it",
+            self.table,
+            text(row, 4)
+        ))
+        .at_place(self.cell(number(row, 2), column)?.clone())
+        .note("it is GENERATED ALWAYS AS IDENTITY")
+        .help("leave it out, or list it under `insert_only`");
+        Some(Obstacle { kind: ObstacleKind::Fixed, diagnostic })
     }
 
     fn inexact(&self, row: &[Option<String>]) -> Option<Obstacle> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::plan::catalog::Table;
+use crate::plan::catalog::{Column, Table};
 use crate::plan::resolve::{Resolver, Target};
 use crate::project::diagnostic::{Diagnostic, count, list};
 use crate::project::source::{Name, Place, Source, Span};
@@ -21,6 +21,9 @@ pub struct Load<'c> {
     pub rule: Rule,
     /// The columns that tell one row from another, if any do.
     pub key: Vec<&'c str>,
+    /// Whether rows that are there get the values that are given, and in which columns not: those that are
+    /// for new rows only.
+    pub updates: Option<Vec<&'c str>>,
     /// The rows, those of the same shape together.
     pub groups: Vec<Group<'c>>,
     /// The place of each row, in the order written.
@@ -69,7 +72,8 @@ impl<'c> Load<'c> {
         problems: &mut Vec<Diagnostic>,
     ) -> Load<'c> {
         let place = Place::new(resolver.source, place);
-        let mut load = Load { number, table, place, rule, key, groups: Vec::new(), places: Vec::new() };
+        let mut load =
+            Load { number, table, place, rule, key, updates: None, groups: Vec::new(), places: Vec::new() };
         let mut shapes: Vec<Vec<String>> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             load.places.push(Place::new(resolver.source, row.span));
@@ -93,6 +97,21 @@ impl<'c> Load<'c> {
             load.groups[group].rows.push((at + 1, targets));
         }
         load
+    }
+
+    /// Whether the server lets no two rows be the same in the key.
+    pub fn has_unique_key(&self) -> bool {
+        self.table.keys.iter().any(|key| {
+            key.columns.iter().all(|name| {
+                self.key.contains(&name.as_str()) && self.table.column(name).is_some_and(|it| it.not_null)
+            })
+        })
+    }
+
+    /// Whether a row that is there gets the value of a column that is given.
+    pub fn is_updated(&self, column: &Column) -> bool {
+        let name = column.name.as_str();
+        self.updates.as_ref().is_some_and(|except| !except.contains(&name) && !self.key.contains(&name))
     }
 
     /// Notes columns of a written key that rows leave to the server: it would make up another value

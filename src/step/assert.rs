@@ -299,6 +299,7 @@ impl Action for Arc<Assert> {
             access: Access::Read,
             shape: Shape::Described { query, compile },
             shortcut: None,
+            settled: None,
             refusals: &[],
         })
     }

@@ -7,7 +7,7 @@
 //!   mode: if-empty                         # for fixtures that allow more, do only this much
 //! ```
 //!
-//! Outcomes: `created` when a row was inserted, `skipped` when every fixture was left alone because
+//! Outcomes: `created` when a row was inserted, `updated` when none was and one got values, `skipped` when every fixture was left alone because
 //! its table has rows, `unchanged` when every row was there. References between the fixtures of a
 //! step are resolved whatever their order.
 
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
-use crate::plan::{Access, Batch, Judgement, Shortcut};
+use crate::plan::{Access, Batch, JudgeSettled, Judgement, Shortcut};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::fixture::{Fixture, Mode, place};
@@ -30,8 +30,8 @@ use crate::seed::load::{Load, Rule, infer_key, written_key};
 pub const KIND: Kind = Kind {
     name: "seed",
     keys: &["fixtures", "tables", "mode"],
-    outcomes: &[Outcome::Created, Outcome::Unchanged, Outcome::Skipped],
-    accepted: &[Outcome::Created, Outcome::Unchanged, Outcome::Skipped],
+    outcomes: &[Outcome::Created, Outcome::Updated, Outcome::Unchanged, Outcome::Skipped],
+    accepted: &[Outcome::Created, Outcome::Updated, Outcome::Unchanged, Outcome::Skipped],
     deletes: false,
     parse,
 };
@@ -136,7 +136,8 @@ impl Action for Seed {
             return Err(problems);
         }
         let seeding = crate::seed::compile(&loads).map_err(|problem| vec![problem])?;
-        let finding = seeding.finding;
+        let finding = Arc::new(seeding.finding);
+        let second = finding.clone();
         let batch = Batch::ready(
             Access::Write,
             seeding.statement,
@@ -147,6 +148,8 @@ impl Action for Seed {
                 })?;
                 let outcome = if applied.iter().any(|load| load.created > 0) {
                     Outcome::Created
+                } else if applied.iter().any(|load| load.updated > 0) {
+                    Outcome::Updated
                 } else if applied.iter().all(|load| load.is_skipped) {
                     Outcome::Skipped
                 } else {
@@ -154,6 +157,7 @@ impl Action for Seed {
                 };
                 let kept: usize = applied
                     .iter()
+                    .filter(|load| load.updated == 0)
                     .map(|load| load.differing.iter().map(|cell| cell.row).collect::<BTreeSet<_>>().len())
                     .sum();
                 let detail = match outcome {
@@ -168,7 +172,11 @@ impl Action for Seed {
                 Ok(Judgement { outcome, detail, problem: None })
             }),
         );
-        Ok(Batch { shortcut: shortcut(&loads), ..batch })
+        let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
+        let shortcut = shortcut(&loads);
+        // Rows for an empty table have no key that they would have to be found by again.
+        let settled = shortcut.is_none().then_some(settled);
+        Ok(Batch { shortcut, settled, ..batch })
     }
 }
 
@@ -218,11 +226,15 @@ fn load<'c>(
     };
     let rule = match mode {
         Mode::IfEmpty => Rule::TableIsEmpty,
-        Mode::Insert => Rule::KeyIsMissing,
+        Mode::Insert | Mode::Upsert => Rule::KeyIsMissing,
     };
     let before = problems.len();
-    let load = Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems);
-    if let (Some(key), Mode::Insert, true) = (&fixture.key, mode, problems.len() == before) {
+    let mut load = Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems);
+    if !fixture.insert_only.is_empty() || mode == Mode::Upsert {
+        let insert_only = resolver.key_columns(table, &fixture.insert_only)?;
+        load.updates = (mode == Mode::Upsert).then_some(insert_only);
+    }
+    if let (Some(key), Rule::KeyIsMissing, true) = (&fixture.key, rule, problems.len() == before) {
         load.check_key(key, problems);
     }
     Ok(Some(load))

@@ -3,6 +3,7 @@
 mod asserting;
 mod cases;
 mod connection;
+mod converging;
 mod faults;
 mod output;
 mod pooler;

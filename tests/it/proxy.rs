@@ -110,10 +110,15 @@ fn forward(client: UnixStream, mut server: UnixStream, counted: &Mutex<Trips>) {
         has_started = true;
         if message[0] != b'X' && !is_closing {
             let mut trips = counted.lock().unwrap();
-            if std::mem::take(&mut has_waited) && std::mem::take(&mut trips.is_answered) {
+            let sql = sql(&message);
+            // Behind an error the client does not wait for the server to be ready.
+            let is_anew =
+                sql.as_ref().is_some_and(|sql| sql.starts_with("rollback;") || sql.starts_with("begin"));
+            let is_answered = std::mem::take(&mut trips.is_answered) || is_anew;
+            if std::mem::take(&mut has_waited) && is_answered {
                 trips.sql.push(String::new());
             }
-            if let (Some(sql), Some(last)) = (sql(&message), trips.sql.last_mut()) {
+            if let (Some(sql), Some(last)) = (sql, trips.sql.last_mut()) {
                 last.push_str(&sql);
             }
         }
