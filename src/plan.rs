@@ -27,6 +27,8 @@ pub struct Batch {
     pub shape: Shape,
     /// What makes that needless, if anything can.
     pub shortcut: Option<Shortcut>,
+    /// What it deletes, if it may delete anything.
+    pub deletion: Option<Deletion>,
     /// Judges a second answer to the same statement, when the first has written something.
     pub settled: Option<JudgeSettled>,
     /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
@@ -84,6 +86,30 @@ pub type Compile = Box<dyn Fn(&Description) -> Result<Question, Vec<Diagnostic>>
 /// Judges an answer: how the step ended, or the problems that left it without an end.
 pub type Judge = Box<dyn Fn(&Answer) -> Result<Judgement, Vec<Diagnostic>> + Send + Sync>;
 
+/// How far a batch that deletes goes.
+#[derive(Default)]
+pub struct Deletion {
+    /// Tables, quoted, that nobody else may write to meanwhile: what is not named in them is deleted.
+    pub alone: Vec<String>,
+    /// From an answer to what the step itself changes, by table. Where this is known, nothing may follow
+    /// in other tables or rows, by a cascade or trigger.
+    pub reach: Option<JudgeReach>,
+}
+
+/// What a step itself has changed, according to an answer.
+pub type JudgeReach = Box<dyn Fn(&Answer) -> Vec<Reach> + Send + Sync>;
+
+/// How many rows of a table a step itself has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// The table's object id.
+    pub table: u32,
+    /// Rows it updated.
+    pub updated: usize,
+    /// Rows it deleted.
+    pub deleted: usize,
+}
+
 /// Judges whether what was written stays as it was written.
 pub type JudgeSettled = Box<dyn Fn(&Answer) -> Result<(), Vec<Diagnostic>> + Send + Sync>;
 
@@ -99,6 +125,7 @@ impl Batch {
             access,
             shape: Shape::Ready(Question { quick: None, statement, judge }),
             shortcut: None,
+            deletion: None,
             settled: None,
             refusals,
         }

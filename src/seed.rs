@@ -9,7 +9,8 @@
 //! 3. [`identify`]: a row is new when its key is not there; new rows that others refer to get
 //!    their ids now, so that references need no order and cycles no deferred constraint, and
 //!    sequences are raised above the ids that rows give themselves;
-//! 4. [`mod@write`]: new rows are inserted and others updated, unless anything was wrong with any of them;
+//! 4. [`mod@write`]: new rows are inserted and others updated, unless anything was wrong with any of them,
+//!    and [`remove`] deletes what shall not be there;
 //! 5. [`answer`]: what happened, or what is wrong, by row.
 //!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which
@@ -21,6 +22,7 @@ pub mod exact;
 pub mod identify;
 pub mod load;
 pub mod lookup;
+pub mod remove;
 pub mod seek;
 pub mod stage;
 pub mod write;
@@ -61,12 +63,19 @@ pub fn compile(loads: &[Load]) -> Result<Seeding, Diagnostic> {
     for load in loads {
         tables.extend(write::resolved(load, &lookups));
     }
-    tables.push(answer::problems(loads, &lookups));
+    let mut scopes = Vec::new();
     for load in loads {
+        let (doomed, scope) = remove::doomed(load, &lookups, &mut statement).unzip();
+        tables.extend(doomed);
+        scopes.push(scope);
+    }
+    tables.push(answer::problems(loads, &scopes, &lookups));
+    for load in loads {
+        tables.extend(remove::deletes(load, &lookups));
         tables.extend(write::inserts(load, &lookups));
         tables.extend(write::updates(load, &lookups));
     }
-    let answer = answer::select(loads, &lookups);
+    let answer = answer::select(loads, &scopes, &lookups);
     statement.sql = format!("with\n{}\n{answer}", tables.join(",\n"));
     Ok(Seeding { statement, finding: Finding::of(loads, &lookups) })
 }

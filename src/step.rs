@@ -35,8 +35,6 @@ pub struct Kind {
     pub outcomes: &'static [Outcome],
     /// The ends that are fine unless `expect` says otherwise.
     pub accepted: &'static [Outcome],
-    /// Whether it deletes, which a protected database refuses.
-    pub deletes: bool,
     /// Reads the rest of the step; `None` when problems were noted that leave nothing to run.
     pub parse: Parse,
 }
@@ -74,6 +72,11 @@ pub trait Action: Debug + Send + Sync {
     /// The files it is written in, beside its scenario.
     fn sources<'a>(&'a self, _: &'a Project) -> Vec<&'a Source> {
         Vec::new()
+    }
+
+    /// Whether it may delete rows, which a protected database refuses.
+    fn deletes(&self, _: &Project) -> bool {
+        false
     }
 
     /// The one transaction it becomes, or everything that is wrong with it in this catalog.

@@ -24,7 +24,7 @@ use super::facts::{self, Facts};
 use super::tls::{self, Tls};
 use super::{ledger, lock};
 use crate::plan::description::Description;
-use crate::plan::{Access, Answer, Statement};
+use crate::plan::{Access, Answer, Reach, Statement};
 use bound::Bound;
 use wait::{Hurry, lost, receive};
 pub use written::Wrote;
@@ -369,6 +369,11 @@ impl Session {
     /// Raises an error when the transaction has deleted more rows than this, cascades included.
     pub fn deleted_at_most(&self, most: u64) -> String {
         written::deleted_at_most(&self.before, most)
+    }
+
+    /// Raises an error when the transaction has changed or deleted more than the step itself did.
+    pub fn nothing_else(&self, reach: &[Reach]) -> String {
+        written::nothing_else(&self.before, reach)
     }
 
     /// Rolls back in one round trip.

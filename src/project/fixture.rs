@@ -1,6 +1,10 @@
 //! Fixtures: rows that should exist. The file's name is the table.
 
+pub mod exact;
+
 use std::sync::Arc;
+
+use exact::Exact;
 
 use super::diagnostic::Diagnostic;
 use super::reading::Reading;
@@ -9,7 +13,8 @@ use super::value::{Row, check_cell};
 use super::yaml::{self, Content, Entry, Node};
 
 /// The keys of a fixture written as a map.
-pub const KEYS: &[&str] = &["key", "mode", "insert_only", "defaults", "rows"];
+pub const KEYS: &[&str] =
+    &["key", "mode", "insert_only", "scope", "allow_empty", "max_delete", "cascade", "defaults", "rows"];
 
 /// Rows of one table that should exist.
 #[derive(Debug, Clone)]
@@ -24,6 +29,8 @@ pub struct Fixture {
     pub mode: Option<Mode>,
     /// The columns that are given to new rows, and left alone in rows that are there.
     pub insert_only: Vec<Name>,
+    /// How far `mode: exact` goes, if it is said.
+    pub exact: Option<Exact>,
     /// The rows, each with the fixture's defaults filled in.
     pub rows: Vec<Row>,
     /// The file.
@@ -39,12 +46,18 @@ pub enum Mode {
     Insert,
     /// Missing rows are inserted, and existing ones get the values that the fixture gives.
     Upsert,
+    /// The same, and rows inside the scope that the fixture does not name are deleted.
+    Exact,
 }
 
 impl Mode {
     /// Every mode with its word, from the one that writes least.
-    pub const WORDS: &[(&str, Mode)] =
-        &[("if-empty", Mode::IfEmpty), ("insert", Mode::Insert), ("upsert", Mode::Upsert)];
+    pub const WORDS: &[(&str, Mode)] = &[
+        ("if-empty", Mode::IfEmpty),
+        ("insert", Mode::Insert),
+        ("upsert", Mode::Upsert),
+        ("exact", Mode::Exact),
+    ];
 }
 
 impl Fixture {
@@ -65,6 +78,7 @@ impl Fixture {
             key: None,
             mode: None,
             insert_only: Vec::new(),
+            exact: None,
             rows: Vec::new(),
             source: reading.source.clone(),
         };
@@ -78,6 +92,10 @@ impl Fixture {
                         "key" => fixture.key = Some(reading.names(entry.value, "`key`")),
                         "mode" => fixture.mode = reading.choice(entry.value, "mode", Mode::WORDS),
                         "insert_only" => fixture.insert_only = reading.names(entry.value, "`insert_only`"),
+                        key if exact::KEYS.contains(&key) => {
+                            let span = entry.key_span;
+                            fixture.exact.get_or_insert_with(|| Exact::new(span)).read(reading, entry);
+                        }
                         "defaults" => {
                             defaults = reading.map(entry.value, "`defaults`").unwrap_or_default();
                             for cell in &defaults {
@@ -106,15 +124,60 @@ impl Fixture {
                 return None;
             }
         }
-        for row in &mut fixture.rows {
+        for row in fixture.rows.iter_mut().filter(|row| !row.is_removed) {
             fill(row, &defaults);
         }
+        fixture.check_exact(reading, span);
         Some(fixture)
+    }
+
+    /// Notes what `mode: exact` lacks, or what only it may say.
+    fn check_exact(&self, reading: &mut Reading, span: Span) {
+        let scoped = self.exact.as_ref().filter(|exact| exact.scope.is_some());
+        match (self.mode, &self.exact) {
+            (Some(Mode::Exact), _) if scoped.is_none() => reading.problem_help(
+                span,
+                "`mode: exact` deletes the rows it does not name, and here nothing says where",
+                "name the rows it answers for: `scope: {column: value}`, or `scope: all`",
+            ),
+            (Some(Mode::Exact), Some(exact)) if self.rows.is_empty() && !exact.allow_empty => reading
+                .problem_help(
+                    span,
+                    "this fixture has no rows, and `mode: exact` would delete all of its scope",
+                    "if that is meant, say `allow_empty: true`",
+                ),
+            (Some(Mode::Exact), _) | (_, None) => {}
+            (_, Some(exact)) => {
+                let words: Vec<String> = exact::KEYS.iter().map(|key| format!("`{key}`")).collect();
+                let message = format!("{} belong to `mode: exact`", words.join(", "));
+                reading.problem_help(exact.span, message, "say `mode: exact`, or leave it out");
+            }
+        }
+    }
+
+    /// Whether applying it may delete rows, in a mode that a step may have lowered.
+    pub fn deletes(&self, mode: Mode) -> bool {
+        mode == Mode::Exact || mode != Mode::IfEmpty && self.rows.iter().any(|row| row.is_removed)
     }
 }
 
 fn rows(reading: &mut Reading, items: Vec<Node>) -> Vec<Row> {
-    items.into_iter().filter_map(|item| Row::parse(reading, item, "a row")).collect()
+    items.into_iter().filter_map(|item| row(reading, item)).collect()
+}
+
+/// A row, which may say that it shall not exist: `_delete: true`.
+fn row(reading: &mut Reading, item: Node) -> Option<Row> {
+    let mut row = Row::parse(reading, item, "a row")?;
+    if let Some(at) = row.cells.iter().position(|cell| cell.key == "_delete") {
+        let cell = row.cells.remove(at);
+        row.is_removed = exact::is_true(reading, cell.value, "`_delete`");
+        if row.cells.is_empty() {
+            let help = "give the columns of its key";
+            reading.problem_help(cell.key_span, "nothing tells which row to delete", help);
+            return None;
+        }
+    }
+    Some(row)
 }
 
 fn fill(row: &mut Row, defaults: &[Entry]) {

@@ -11,6 +11,8 @@ pub struct Row {
     pub span: Span,
     /// In the order written; names are unique.
     pub cells: Vec<Entry>,
+    /// Whether it is named to be removed.
+    pub is_removed: bool,
 }
 
 impl Row {
@@ -25,7 +27,7 @@ impl Row {
         for cell in &cells {
             check_cell(reading, &cell.key, &cell.value);
         }
-        Some(Row { span, cells })
+        Some(Row { span, cells, is_removed: false })
     }
 
     /// A list of rows, or one row alone.

@@ -85,7 +85,7 @@ impl Run<'_> {
                     return Err(self.stop(&error));
                 }
             };
-            let deleted_max = self.work.guard.deleted_max;
+            let deleted_max = step.action.deletes(self.work.project).then_some(self.work.guard.deleted_max);
             let mut compiled = None;
             let (error, phase) = match attempt(session, step, batch, entry, &name, deleted_max) {
                 Ok(ended) => {
@@ -177,7 +177,7 @@ fn attempt(
     batch: &Batch,
     entry: &Entry,
     name: &str,
-    deleted_max: u64,
+    deleted_max: Option<u64>,
 ) -> Result<Ended, Failure> {
     let mut first = format!("set local application_name = {};\n", literal(name));
     let mut schema = String::new();
@@ -189,9 +189,14 @@ fn attempt(
         session.leave();
         return Ok(Ok((judgement, None)));
     }
+    let mut reach = None;
     let judged = match &batch.shape {
         Shape::Ready(question) => match session.query(&question.statement) {
-            Ok(answer) => (question.judge)(&answer),
+            Ok(answer) => {
+                let judge = batch.deletion.as_ref().and_then(|deletion| deletion.reach.as_ref());
+                reach = judge.map(|judge| judge(&answer));
+                (question.judge)(&answer)
+            }
             Err(error) => Ok(refusal(batch, &error).ok_or(Failure::Work(error))?),
         },
         Shape::Described { query, compile } => {
@@ -230,8 +235,11 @@ fn attempt(
         }
     }
     let mut last = entry.enter(&schema, judgement.outcome.word());
-    if step.kind.deletes {
-        last = session.deleted_at_most(deleted_max) + &last;
+    if let Some(reach) = reach {
+        last = session.nothing_else(&reach) + &last;
+    }
+    if let Some(most) = deleted_max {
+        last = session.deleted_at_most(most) + &last;
     }
     match session.commit(batch.access, &last) {
         Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),
@@ -259,11 +267,15 @@ fn ask(session: &mut Session, question: Question) -> Result<Result<Judgement, Ve
 
 /// Begins, and says how the step ends if it is over with that.
 fn begin(session: &mut Session, batch: &Batch, first: &str) -> Result<Option<Judgement>, Error> {
+    let mut last = String::new();
+    for table in batch.deletion.iter().flat_map(|deletion| &deletion.alone) {
+        last.push_str(&format!("lock table {table} in share row exclusive mode;\n"));
+    }
     let Some(shortcut) = &batch.shortcut else {
-        return session.begin(batch.access, first, "").map(|_| None);
+        return session.begin(batch.access, first, &last).map(|_| None);
     };
-    let ask = format!("select 'shortcut' where {};", shortcut.condition);
-    let answer = session.begin(batch.access, first, &ask)?;
+    last.push_str(&format!("select 'shortcut' where {};", shortcut.condition));
+    let answer = session.begin(batch.access, first, &last)?;
     let is_over = answer.iter().any(|row| text(row, 0) == "shortcut");
     let (outcome, detail) = (shortcut.outcome, Some(shortcut.detail.to_owned()));
     Ok(is_over.then_some(Judgement { outcome, detail, problem: None }))

@@ -7,11 +7,11 @@ use super::identify::{same_key, value_of};
 use super::load::{Group, Load, Rule};
 use super::lookup::{Find, Lookups, Operand, Sought, sought};
 use super::stage::{leaf_columns, leaves, text as leaf_text};
-use super::write;
+use super::{remove, write};
 use crate::plan::catalog::Column;
 use crate::plan::cell::inexact;
 use crate::plan::quote::{identifier, literal};
-use crate::plan::{Answer, number, text};
+use crate::plan::{Answer, Reach, number, text};
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::source::Place;
 
@@ -23,11 +23,15 @@ const ROWS_POINTED_MAX: usize = 1_000;
 const CANDIDATES_MAX: usize = 200;
 
 /// `problems(what, load, n, detail, offered)`: what keeps the whole statement from writing.
-pub fn problems(loads: &[Load], lookups: &Lookups) -> String {
+/// `scopes` are the conditions of the loads' scopes.
+pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> String {
     let mut selects = vec![
         "select null::text as what, 0 as load, 0 as n, null::text as detail, null::text as offered where false"
             .to_owned(),
     ];
+    for (load, scope) in loads.iter().zip(scopes) {
+        selects.extend(scope.as_ref().and_then(|scope| remove::too_many(load, scope)));
+    }
     for load in loads {
         for (group_number, group) in load.groups.iter().enumerate() {
             for number in inexact_leaves(group) {
@@ -35,6 +39,9 @@ pub fn problems(loads: &[Load], lookups: &Lookups) -> String {
                     "select 'inexact', {}, x.n, '{number}', x.l{number} from stage_{} x where x.l{number} is not null",
                     load.number, group.suffix
                 ));
+            }
+            if group.is_removed {
+                continue;
             }
             for find in &lookups.groups[&group.suffix].finds {
                 selects.push(unfound(load, group, group_number, find, lookups));
@@ -215,14 +222,21 @@ fn key_value(
 }
 
 /// The closing select: `(what, load, n, detail, offered)`.
-pub fn select(loads: &[Load], lookups: &Lookups) -> String {
+pub fn select(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> String {
     let mut selects = vec![problems_select()];
-    for load in loads {
+    for (load, scope) in loads.iter().zip(scopes) {
         let count = |what: &str, counts: Vec<String>| {
             let sum = if counts.is_empty() { "0".to_owned() } else { counts.join(" + ") };
             format!("select '{what}', '{}', ({sum})::text, null, null", load.number)
         };
-        let groups = load.groups.iter().map(|group| &group.suffix);
+        let removed: Vec<String> =
+            remove::suffixes(load).map(|suffix| format!("(select count(*) from removed_{suffix})")).collect();
+        if !removed.is_empty() {
+            selects.push(count("deleted", removed));
+        }
+        selects.extend(scope.iter().flat_map(|scope| remove::outside(load, lookups, scope)));
+        let given = || load.groups.iter().filter(|group| !group.is_removed);
+        let groups = given().map(|group| &group.suffix);
         selects.push(count(
             "created",
             groups.clone().map(|suffix| format!("(select count(*) from written_{suffix})")).collect(),
@@ -235,7 +249,7 @@ pub fn select(loads: &[Load], lookups: &Lookups) -> String {
                 .collect(),
         ));
         if load.updates.is_some() {
-            let groups = load.groups.iter().filter(|group| write::differing(load, group, lookups).is_some());
+            let groups = given().filter(|group| write::differing(load, group, lookups).is_some());
             selects.push(count(
                 "updated",
                 groups.map(|group| format!("(select count(*) from updated_{})", group.suffix)).collect(),
@@ -247,7 +261,7 @@ pub fn select(loads: &[Load], lookups: &Lookups) -> String {
                 .map(|suffix| format!("(select count(*) from resolved_{suffix} where not is_new)"))
                 .collect(),
         ));
-        for group in &load.groups {
+        for group in given() {
             let key = &load.key;
             if key.is_empty() || load.rule != Rule::KeyIsMissing {
                 continue;
@@ -285,6 +299,8 @@ struct Told {
     place: Place,
     is_if_empty: bool,
     updates: bool,
+    /// Where it is said which rows are deleted.
+    removal: Option<Place>,
     places: Vec<Place>,
     /// By row number and the number of a staged column.
     inexact: BTreeMap<(usize, usize), Inexact>,
@@ -306,8 +322,12 @@ pub struct Applied {
     pub created: usize,
     /// Rows that got values they lacked.
     pub updated: usize,
+    /// Rows that were deleted.
+    pub deleted: usize,
     /// Rows that were there already.
     pub there: usize,
+    /// The numbers of rows that were there, outside of the scope.
+    pub outside: Vec<usize>,
     /// Whether the load was left alone because its table has rows.
     pub is_skipped: bool,
     /// Cells of rows that were there and say something else.
@@ -353,6 +373,10 @@ pub enum ObstacleKind {
     KeyAmbiguous,
     /// A value that the server lets nobody change.
     Fixed,
+    /// More rows would be deleted than may be.
+    TooMany,
+    /// Rows outside of the scope of their fixture.
+    Outside,
 }
 
 impl Finding {
@@ -373,6 +397,7 @@ impl Finding {
                 inexact: load.groups.iter().flat_map(inexact_values).collect(),
                 is_if_empty: load.rule == Rule::TableIsEmpty,
                 updates: load.updates.is_some(),
+                removal: load.removal.as_ref().map(|removal| removal.place.clone()),
                 places: load.places.clone(),
                 sought: sought_rows,
                 cells: if load.places.len() <= ROWS_POINTED_MAX { cells(load) } else { Vec::new() },
@@ -397,6 +422,8 @@ impl Finding {
                 "created" => result.created = number(row, 2),
                 "wanted" => wanted[at] = number(row, 2),
                 "updated" => result.updated = number(row, 2),
+                "deleted" => result.deleted = number(row, 2),
+                "outside" => result.outside.push(number(row, 2)),
                 "there" => result.there = number(row, 2),
                 "differs" => {
                     if let Some(place) = load.cell(number(row, 2), text(row, 3)) {
@@ -425,10 +452,24 @@ impl Finding {
                 }));
             }
         }
+        // A row outside may be on its way in. What is out when nothing moves any more stays out.
+        let moves = applied.iter().any(|it| it.created + it.updated + it.deleted > 0);
+        if obstacles.is_empty() && !moves {
+            for (load, result) in self.loads.iter().zip(&applied) {
+                obstacles.extend(result.outside.iter().filter_map(|number| load.outside(*number)));
+            }
+        }
         for (result, load) in applied.iter_mut().zip(&self.loads) {
             result.is_skipped = load.is_if_empty && result.created == 0 && result.there > 0;
         }
         if obstacles.is_empty() { Ok(applied) } else { Err(obstacles) }
+    }
+
+    /// What the statement itself has changed in the loads' tables.
+    pub fn reach(&self, answer: &Answer, tables: &[u32]) -> Vec<Reach> {
+        let applied = self.read(answer).unwrap_or_default();
+        let reach = tables.iter().zip(applied);
+        reach.map(|(table, it)| Reach { table: *table, updated: it.updated, deleted: it.deleted }).collect()
     }
 
     /// Whether a second answer to the same statement, asked behind the first, says that all is as it should
@@ -459,6 +500,7 @@ impl Finding {
                 "missing" | "ambiguous" => self.load(row).and_then(|load| load.unfound(what, row)),
                 "inexact" => self.load(row).and_then(|load| load.inexact(row)),
                 "duplicate" => self.duplicate(row),
+                "too_many" => self.load(row).and_then(|load| load.too_many(row)),
                 "several" => self.load(row).and_then(|load| load.several(row)),
                 "fixed" => self.load(row).and_then(|load| load.fixed(row)),
                 _ => None,
@@ -565,6 +607,27 @@ impl Told {
             .at_place(self.place.clone())
             .help("a BEFORE trigger that returns NULL drops its row: let it return NEW");
         Some(Obstacle { kind: ObstacleKind::Swallowed, diagnostic })
+    }
+
+    fn too_many(&self, row: &[Option<String>]) -> Option<Obstacle> {
+        let (doomed, all) = (text(row, 3), text(row, 4));
+        let diagnostic = Diagnostic::error(format!(
+            "{doomed} of {all} rows of `{}` would be deleted, which is more than may be",
+            self.table
+        ))
+        .at_place(self.removal.clone()?)
+        .note("the scope has them, and the fixture does not name them")
+        .help(format!("if that is meant: `max_delete: {doomed}`"));
+        Some(Obstacle { kind: ObstacleKind::TooMany, diagnostic })
+    }
+
+    fn outside(&self, number: usize) -> Option<Obstacle> {
+        let place = self.places.get(number.checked_sub(1)?)?;
+        let diagnostic =
+            Diagnostic::error(format!("this row of `{}` is outside of the fixture's scope", self.table))
+                .at_place(place.clone())
+                .help("give it the values that `scope` names, or widen the scope");
+        Some(Obstacle { kind: ObstacleKind::Outside, diagnostic })
     }
 
     fn several(&self, row: &[Option<String>]) -> Option<Obstacle> {

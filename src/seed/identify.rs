@@ -144,6 +144,7 @@ fn assigned_value(column: &Column) -> String {
 
 fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
     match load.rule {
+        _ if group.is_removed => "false".to_owned(),
         Rule::Always | Rule::Never => "true".to_owned(),
         Rule::TableIsEmpty => format!("(select is_empty from empty_{})", load.number),
         Rule::KeyIsMissing => {

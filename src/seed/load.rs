@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::remove::Removal;
 use crate::plan::catalog::{Column, Table};
 use crate::plan::resolve::{Resolver, Target};
 use crate::project::diagnostic::{Diagnostic, count, list};
@@ -24,6 +25,8 @@ pub struct Load<'c> {
     /// Whether rows that are there get the values that are given, and in which columns not: those that are
     /// for new rows only.
     pub updates: Option<Vec<&'c str>>,
+    /// Which rows it deletes that nobody names, if any.
+    pub removal: Option<Removal<'c>>,
     /// The rows, those of the same shape together.
     pub groups: Vec<Group<'c>>,
     /// The place of each row, in the order written.
@@ -48,6 +51,8 @@ pub enum Rule {
 pub struct Group<'c> {
     /// Names the group's expressions: `1_2` is the second group of the first load.
     pub suffix: String,
+    /// Whether the rows are named to be removed.
+    pub is_removed: bool,
     /// Each row's number in the load, counted from 1, and what it gives.
     pub rows: Vec<(usize, Vec<Target<'c>>)>,
 }
@@ -72,31 +77,49 @@ impl<'c> Load<'c> {
         problems: &mut Vec<Diagnostic>,
     ) -> Load<'c> {
         let place = Place::new(resolver.source, place);
-        let mut load =
-            Load { number, table, place, rule, key, updates: None, groups: Vec::new(), places: Vec::new() };
+        let mut load = Load {
+            number,
+            table,
+            place,
+            rule,
+            key,
+            updates: None,
+            removal: None,
+            groups: Vec::new(),
+            places: Vec::new(),
+        };
         let mut shapes: Vec<Vec<String>> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             load.places.push(Place::new(resolver.source, row.span));
             let mut wrong = Vec::new();
             let mut targets = resolver.targets(table, &row.cells, &mut wrong);
             // A cell that could not be resolved may be the very one that is missed.
-            if wrong.is_empty() && rule != Rule::Never {
+            if wrong.is_empty() && row.is_removed {
+                check_removed(table, &load.key, row, &targets, resolver.source, &mut wrong);
+            } else if wrong.is_empty() && rule != Rule::Never {
                 check_required(table, row, &targets, resolver.source, &mut wrong);
             }
             wrong.retain(|problem| !problems.contains(problem));
             problems.append(&mut wrong);
             let mut shape: Vec<String> = targets.iter().map(Target::shape).collect();
             shape.sort();
+            shape.extend(row.is_removed.then(|| "removed".to_owned()));
             targets.sort_by_cached_key(Target::shape);
             let found = shapes.iter().position(|known| *known == shape);
             let group = found.unwrap_or_else(|| {
                 shapes.push(shape);
-                load.groups.push(Group { suffix: format!("{number}_{}", shapes.len()), rows: Vec::new() });
+                let suffix = format!("{number}_{}", shapes.len());
+                load.groups.push(Group { suffix, is_removed: row.is_removed, rows: Vec::new() });
                 shapes.len() - 1
             });
             load.groups[group].rows.push((at + 1, targets));
         }
         load
+    }
+
+    /// Whether applying it may delete rows.
+    pub fn deletes(&self) -> bool {
+        self.removal.is_some() || self.groups.iter().any(|group| group.is_removed)
     }
 
     /// Whether the server lets no two rows be the same in the key.
@@ -206,7 +229,10 @@ pub fn infer_key<'c>(
             ))
             .at(source, span)
             .note(format!("its unique keys: {has}"))
-            .help(format!("name the columns that tell rows apart: `key: [{}]`", given.join(", "))));
+            .help(match given.is_empty() {
+                true => "give every row the columns of one of them".to_owned(),
+                false => format!("name the columns that tell rows apart: `key: [{}]`", given.join(", ")),
+            }));
         }
         several => {
             let names: Vec<&str> = several.iter().map(|key| key.name.as_str()).collect();
@@ -229,6 +255,25 @@ pub fn written_key<'c>(
     resolver: Resolver<'c, '_>,
 ) -> Result<Vec<&'c str>, Diagnostic> {
     resolver.key_columns(table, key)
+}
+
+/// Notes columns of the key that a row to be removed does not give.
+fn check_removed(
+    table: &Table,
+    key: &[&str],
+    row: &Row,
+    targets: &[Target],
+    source: &Arc<Source>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let lacking = key.iter().find(|name| !targets.iter().any(|target| target.columns().contains(name)));
+    if let Some(name) = lacking {
+        problems.push(
+            Diagnostic::error(format!("this row to delete gives no `{name}`, which is part of its key"))
+                .at(source, row.span)
+                .help(format!("the key of `{}` is: {}", table.name, key.join(", "))),
+        );
+    }
 }
 
 /// Notes columns that a row must give and does not. A trigger may fill them in, so a table that

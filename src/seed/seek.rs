@@ -67,7 +67,7 @@ fn tables(loads: &[Load], lookups: &Lookups, statement: &mut Statement) -> Vec<S
         }
         tables.extend(write::resolved(load, lookups));
     }
-    tables.push(answer::problems(loads, lookups));
+    tables.push(answer::problems(loads, &[], lookups));
     tables
 }
 

@@ -26,6 +26,7 @@ pub fn resolved(load: &Load, lookups: &Lookups) -> Vec<String> {
 pub fn inserts(load: &Load, lookups: &Lookups) -> Vec<String> {
     load.groups
         .iter()
+        .filter(|group| !group.is_removed)
         .map(|group| {
             let given = lookups.groups[&group.suffix].given.iter().map(|(name, _)| *name);
             let assigned = assigned_columns(load, group, lookups);
@@ -81,6 +82,9 @@ pub fn differing(load: &Load, group: &Group, lookups: &Lookups) -> Option<String
 
 /// The columns that existing rows of a group get, each with the column of `resolved_…` that holds its value.
 fn updated<'c>(load: &Load<'c>, group: &Group, lookups: &Lookups) -> Vec<(&'c Column, String)> {
+    if group.is_removed {
+        return Vec::new();
+    }
     let given = lookups.groups[&group.suffix].given.iter();
     let columns = given.filter_map(|(name, _)| load.table.column(name));
     // The server refuses an UPDATE that names such a column, even one that changes nothing.

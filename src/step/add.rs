@@ -38,7 +38,6 @@ pub const KIND: Kind = Kind {
         Outcome::ParentAmbiguous,
     ],
     accepted: &[Outcome::Added, Outcome::Present],
-    deletes: false,
     parse,
 };
 

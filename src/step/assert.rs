@@ -67,7 +67,6 @@ pub const KIND: Kind = Kind {
     keys: &["query", "with", "rows", "match", "row", "value", "count"],
     outcomes: &[Outcome::Held, Outcome::Differs],
     accepted: &[Outcome::Held],
-    deletes: false,
     parse,
 };
 
@@ -299,6 +298,7 @@ impl Action for Arc<Assert> {
             access: Access::Read,
             shape: Shape::Described { query, compile },
             shortcut: None,
+            deletion: None,
             settled: None,
             refusals: &[],
         })

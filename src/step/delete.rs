@@ -32,7 +32,6 @@ pub const KIND: Kind = Kind {
     keys: &["from", "where"],
     outcomes: &[Outcome::Deleted, Outcome::NotFound, Outcome::Restricted],
     accepted: &[Outcome::Deleted],
-    deletes: true,
     parse,
 };
 
@@ -76,6 +75,10 @@ impl Action for Delete {
 
     fn tables<'a>(&'a self, _: &'a Project) -> Vec<&'a str> {
         vec![&self.from.text]
+    }
+
+    fn deletes(&self, _: &Project) -> bool {
+        true
     }
 
     fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {

@@ -15,16 +15,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
-use crate::plan::catalog::Catalog;
+use crate::plan::catalog::{Catalog, Table};
 use crate::plan::resolve::Resolver;
-use crate::plan::{Access, Batch, JudgeSettled, Judgement, Shortcut};
+use crate::plan::{Access, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shortcut};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
+use crate::project::fixture::exact::{Exact, Scope};
 use crate::project::fixture::{Fixture, Mode, place};
 use crate::project::reading::Reading;
-use crate::project::source::{Name, Source, Span};
+use crate::project::source::{Name, Place, Source, Span};
 use crate::project::yaml::Entry;
 use crate::seed::load::{Load, Rule, infer_key, written_key};
+use crate::seed::remove::Removal;
 
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
@@ -32,7 +34,6 @@ pub const KIND: Kind = Kind {
     keys: &["fixtures", "tables", "mode"],
     outcomes: &[Outcome::Created, Outcome::Updated, Outcome::Unchanged, Outcome::Skipped],
     accepted: &[Outcome::Created, Outcome::Updated, Outcome::Unchanged, Outcome::Skipped],
-    deletes: false,
     parse,
 };
 
@@ -122,6 +123,10 @@ impl Action for Seed {
         self.fixtures.iter().filter_map(|name| Some(&*project.fixture(&name.text)?.source)).collect()
     }
 
+    fn deletes(&self, project: &Project) -> bool {
+        self.fixtures(project).any(|it| it.deletes(self.mode.or(it.mode).unwrap_or(Mode::Insert)))
+    }
+
     fn compile(&self, _: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut loads = Vec::new();
@@ -137,7 +142,16 @@ impl Action for Seed {
         }
         let seeding = crate::seed::compile(&loads).map_err(|problem| vec![problem])?;
         let finding = Arc::new(seeding.finding);
-        let second = finding.clone();
+        let (second, third) = (finding.clone(), finding.clone());
+        let deletes = loads.iter().any(Load::deletes);
+        let is_bounded = deletes
+            && !self.fixtures(project).any(|it| it.exact.as_ref().is_some_and(|exact| exact.cascades));
+        let tables: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
+        let reach: JudgeReach = Box::new(move |answer| third.reach(answer, &tables));
+        let deletion = deletes.then(|| Deletion {
+            alone: loads.iter().filter(|load| load.removal.is_some()).map(|load| load.table.sql()).collect(),
+            reach: is_bounded.then_some(reach),
+        });
         let batch = Batch::ready(
             Access::Write,
             seeding.statement,
@@ -148,7 +162,7 @@ impl Action for Seed {
                 })?;
                 let outcome = if applied.iter().any(|load| load.created > 0) {
                     Outcome::Created
-                } else if applied.iter().any(|load| load.updated > 0) {
+                } else if applied.iter().any(|load| load.updated + load.deleted > 0) {
                     Outcome::Updated
                 } else if applied.iter().all(|load| load.is_skipped) {
                     Outcome::Skipped
@@ -176,7 +190,7 @@ impl Action for Seed {
         let shortcut = shortcut(&loads);
         // Rows for an empty table have no key that they would have to be found by again.
         let settled = shortcut.is_none().then_some(settled);
-        Ok(Batch { shortcut, settled, ..batch })
+        Ok(Batch { shortcut, settled, deletion, ..batch })
     }
 }
 
@@ -226,18 +240,32 @@ fn load<'c>(
     };
     let rule = match mode {
         Mode::IfEmpty => Rule::TableIsEmpty,
-        Mode::Insert | Mode::Upsert => Rule::KeyIsMissing,
+        Mode::Insert | Mode::Upsert | Mode::Exact => Rule::KeyIsMissing,
     };
     let before = problems.len();
     let mut load = Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems);
-    if !fixture.insert_only.is_empty() || mode == Mode::Upsert {
-        let insert_only = resolver.key_columns(table, &fixture.insert_only)?;
-        load.updates = (mode == Mode::Upsert).then_some(insert_only);
+    let insert_only = resolver.key_columns(table, &fixture.insert_only)?;
+    load.updates = (mode >= Mode::Upsert).then_some(insert_only);
+    if let (Mode::Exact, Some(exact)) = (mode, &fixture.exact) {
+        load.removal = Some(removal(exact, table, resolver, problems));
     }
     if let (Some(key), Rule::KeyIsMissing, true) = (&fixture.key, rule, problems.len() == before) {
         load.check_key(key, problems);
     }
     Ok(Some(load))
+}
+
+fn removal<'c>(
+    exact: &Exact,
+    table: &'c Table,
+    resolver: Resolver<'c, '_>,
+    problems: &mut Vec<Diagnostic>,
+) -> Removal<'c> {
+    let scope = match &exact.scope {
+        Some(Scope::Rows(cells)) => resolver.targets(table, cells, problems),
+        _ => Vec::new(),
+    };
+    Removal { scope, delete_max: exact.delete_max, place: Place::new(resolver.source, exact.span) }
 }
 
 fn word(mode: Mode) -> &'static str {

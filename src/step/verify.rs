@@ -32,7 +32,6 @@ pub const KIND: Kind = Kind {
     keys: &["exists", "absent", "count"],
     outcomes: &[Outcome::Held, Outcome::Differs],
     accepted: &[Outcome::Held],
-    deletes: false,
     parse,
 };
 

@@ -8,6 +8,7 @@ mod faults;
 mod output;
 mod pooler;
 mod proxy;
+mod pruning;
 mod readme;
 mod refinery_cli;
 mod refusals;

@@ -1,6 +1,7 @@
 //! What a transaction wrote, as the server's own counters have it: triggers and cascades included.
 
-use crate::plan::Answer;
+use crate::plan::quote::literal;
+use crate::plan::{Answer, Reach};
 
 /// A row count by table: what a transaction wrote, triggers and cascades included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Wrote {
 
 /// The SQLSTATE of [`deleted_at_most`]; a class of our own.
 const DELETES_TOO_MUCH: &str = "SBD01";
+/// The SQLSTATE of [`nothing_else`].
+const REACHES_FURTHER: &str = "SBD02";
 
 /// Asks for the rows written so far, by table, as the server's own counters have them, where a
 /// condition holds.
@@ -60,6 +63,46 @@ pub fn since(after: Vec<Wrote>, before: &[Wrote]) -> Vec<Wrote> {
         (wrote.rows != [0; 3]).then_some(wrote)
     });
     own.collect()
+}
+
+/// Raises an error when rows were updated or deleted since an earlier count that the step itself did not
+/// touch: by a cascade, or by a trigger.
+pub fn nothing_else(before: &[Wrote], reach: &[Reach]) -> String {
+    let none = "(null::text, null::text, 0, 0)".to_owned();
+    let earlier = before.iter().map(|wrote| {
+        format!(
+            "({}, {}, {}, {})",
+            literal(&wrote.schema),
+            literal(&wrote.table),
+            wrote.rows[1],
+            wrote.rows[2]
+        )
+    });
+    let earlier: Vec<String> = std::iter::once(none).chain(earlier).collect();
+    let own = reach.iter().map(|it| format!("({}::oid, {}, {})", it.table, it.updated, it.deleted));
+    let own: Vec<String> = std::iter::once("(0::oid, 0, 0)".to_owned()).chain(own).collect();
+    format!(
+        "do $$ declare others text; begin
+  select string_agg(w.changed || ' of ' || w.name, ', ') into others from (
+    select c.root::regclass::text as name, sum(c.updated + c.deleted) - max(o.updated + o.deleted) as changed from (
+      select coalesce(pg_partition_root(c.oid), c.oid) as root,
+        pg_stat_get_xact_tuples_updated(c.oid) - coalesce(e.updated, 0) as updated,
+        pg_stat_get_xact_tuples_deleted(c.oid) - coalesce(e.deleted, 0) as deleted
+      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      left join (values {}) e(schema, name, updated, deleted) on e.schema = n.nspname and e.name = c.relname
+      where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+    ) c left join (select oid, sum(updated) as updated, sum(deleted) as deleted from (values {}) v(oid, updated, deleted) group by oid) l on l.oid = c.root
+    cross join lateral (select coalesce(l.updated, 0) as updated, coalesce(l.deleted, 0) as deleted) o
+    group by c.root having sum(c.updated + c.deleted) > max(o.updated + o.deleted)
+  ) w;
+  if others is not null then
+    raise exception 'deleting these rows also changes or deletes others: %', others
+      using errcode = '{REACHES_FURTHER}', hint = 'if that is meant, say `cascade: allow` in the fixture';
+  end if;
+end $$;\n",
+        earlier.join(", "),
+        own.join(", ")
+    )
 }
 
 /// Raises an error when more rows than this were deleted since an earlier count.
