@@ -27,7 +27,7 @@ use scenario::Scenario;
 pub struct Project {
     /// Sorted by version; versions are unique.
     pub migrations: Vec<Migration>,
-    /// Sorted by name; names are unique.
+    /// Sorted by path; the name of a file is unique.
     pub fixtures: Vec<Fixture>,
     /// Sorted by path.
     pub scenarios: Vec<Scenario>,
@@ -58,8 +58,8 @@ impl Project {
         (project, problems)
     }
 
-    /// The fixture of that name.
-    pub fn fixture(&self, name: &str) -> Option<&Fixture> {
-        self.fixtures.iter().find(|fixture| fixture.name == name)
+    /// The fixtures of that name: one, or those of several tables in one file.
+    pub fn fixtures_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Fixture> {
+        self.fixtures.iter().filter(move |fixture| fixture.name == name)
     }
 }

@@ -42,7 +42,7 @@ pub fn seed(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
     let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
     let unknown: Vec<Diagnostic> = names
         .iter()
-        .filter(|name| project.fixture(name).is_none())
+        .filter(|name| project.fixtures_named(name).next().is_none())
         .map(|name| {
             Diagnostic::error(format!("there is no fixture `{name}`"))
                 .maybe_help(did_you_mean(name, known.clone()))
@@ -71,7 +71,7 @@ pub fn seed(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
         kind: &seed::KIND,
         title: Name { text: chosen.join(", "), span: Span::default() },
         span: Span::default(),
-        action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None }),
+        action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None, with_parents: true }),
         accepted: seed::KIND.accepted.to_vec(),
         expect_span: None,
         source,

@@ -32,7 +32,8 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
     project.migrations.iter().for_each(|migration| check_statements(migration, problems));
     let mut fixtures = HashMap::new();
     for fixture in &project.fixtures {
-        if let Some(earlier) = fixtures.insert(&fixture.name, &fixture.source.path) {
+        let earlier = fixtures.insert(&fixture.name, &fixture.source.path);
+        if let Some(earlier) = earlier.filter(|earlier| **earlier != fixture.source.path) {
             problems.push(
                 Diagnostic::error(format!("two fixtures are called `{}`", fixture.name))
                     .at(&fixture.source, super::fixture::place(fixture))

@@ -1,20 +1,35 @@
 //! Fixtures: rows that should exist. The file's name is the table.
 
 pub mod exact;
+mod templates;
 
 use std::sync::Arc;
 
 use exact::Exact;
+use templates::{Templates, fill};
 
 use super::diagnostic::Diagnostic;
 use super::reading::Reading;
 use super::source::{Name, Source, Span};
 use super::value::{Row, check_cell};
-use super::yaml::{self, Content, Entry, Node};
+use super::yaml::{self, Content, Node};
 
 /// The keys of a fixture written as a map.
-pub const KEYS: &[&str] =
-    &["key", "mode", "insert_only", "scope", "allow_empty", "max_delete", "cascade", "defaults", "rows"];
+pub const KEYS: &[&str] = &[
+    "key",
+    "mode",
+    "insert_only",
+    "scope",
+    "allow_empty",
+    "max_delete",
+    "cascade",
+    "defaults",
+    "templates",
+    "rows",
+];
+
+/// The key of a fixture file of several tables.
+const TABLES: &str = "tables";
 
 /// Rows of one table that should exist.
 #[derive(Debug, Clone)]
@@ -61,12 +76,36 @@ impl Mode {
 }
 
 impl Fixture {
-    /// Reads a fixture file. Every problem is noted; what is left of the fixture is returned.
-    pub fn parse(source: Arc<Source>, problems: &mut Vec<Diagnostic>) -> Option<Fixture> {
-        let node = yaml::parse(&source).map_err(|problem| problems.push(problem)).ok()?;
+    /// Reads a fixture file, which may be of several tables. Every problem is noted; what is left of the
+    /// fixtures is returned.
+    pub fn parse(source: Arc<Source>, problems: &mut Vec<Diagnostic>) -> Vec<Fixture> {
         let name = source.stem().to_owned();
-        let table = Name { text: name.clone(), span: node.span };
-        Fixture::read(&mut Reading { source: &source, problems }, name, table, node)
+        let node = match yaml::parse(&source) {
+            Ok(node) => node,
+            Err(problem) => {
+                problems.push(problem);
+                return Vec::new();
+            }
+        };
+        let mut reading = Reading { source: &source, problems };
+        if !matches!(&node.content, Content::Map(entries) if entries.iter().any(|entry| entry.key == TABLES))
+        {
+            let table = Name { text: name.clone(), span: node.span };
+            return Fixture::read(&mut reading, name, table, node).into_iter().collect();
+        }
+        let mut fixtures = Vec::new();
+        for entry in reading.map(node, "a fixture").unwrap_or_default() {
+            if entry.key != TABLES {
+                let help = "say it for each table, below its name";
+                reading.problem_help(entry.key_span, "beside `tables` stands nothing else", help);
+                continue;
+            }
+            for table in reading.map(entry.value, "`tables`").unwrap_or_default() {
+                let place = Name { text: table.key, span: table.key_span };
+                fixtures.extend(Fixture::read(&mut reading, name.clone(), place, table.value));
+            }
+        }
+        fixtures
     }
 
     /// Reads a fixture from a node: a list of rows, or a map with `rows`.
@@ -82,7 +121,7 @@ impl Fixture {
             rows: Vec::new(),
             source: reading.source.clone(),
         };
-        let mut defaults = Vec::new();
+        let (mut defaults, mut templates) = (Vec::new(), Templates::default());
         match node.content {
             Content::List(items) => fixture.rows = rows(reading, items),
             Content::Map(entries) => {
@@ -102,6 +141,7 @@ impl Fixture {
                                 check_cell(reading, &cell.key, &cell.value);
                             }
                         }
+                        "templates" => templates = Templates::read(reading, entry.value),
                         "rows" => {
                             has_rows = true;
                             let items = reading.list(entry.value, "`rows`").unwrap_or_default();
@@ -124,8 +164,11 @@ impl Fixture {
                 return None;
             }
         }
-        for row in fixture.rows.iter_mut().filter(|row| !row.is_removed) {
-            fill(row, &defaults);
+        for row in &mut fixture.rows {
+            templates.fill(reading, row);
+            if !row.is_removed {
+                fill(row, &defaults);
+            }
         }
         fixture.check_exact(reading, span);
         Some(fixture)
@@ -178,14 +221,6 @@ fn row(reading: &mut Reading, item: Node) -> Option<Row> {
         }
     }
     Some(row)
-}
-
-fn fill(row: &mut Row, defaults: &[Entry]) {
-    for default in defaults {
-        if !row.cells.iter().any(|cell| cell.key == default.key) {
-            row.cells.push(default.clone());
-        }
-    }
 }
 
 /// The place of a fixture as a whole.

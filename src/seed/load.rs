@@ -117,6 +117,21 @@ impl<'c> Load<'c> {
         load
     }
 
+    /// The object ids of the tables that its rows refer to.
+    pub fn parents(&self) -> Vec<u32> {
+        fn of(targets: &[Target], parents: &mut Vec<u32>) {
+            for target in targets {
+                if let Target::Reference { lookup, .. } = target {
+                    parents.push(lookup.parent.oid);
+                    of(&lookup.targets, parents);
+                }
+            }
+        }
+        let mut parents = Vec::new();
+        self.groups.iter().for_each(|group| of(group.targets(), &mut parents));
+        parents
+    }
+
     /// Whether applying it may delete rows.
     pub fn deletes(&self) -> bool {
         self.removal.is_some() || self.groups.iter().any(|group| group.is_removed)

@@ -48,10 +48,12 @@ pub struct Seed {
     pub tables: Vec<Fixture>,
     /// The most that may be done, if the step says so.
     pub mode: Option<Mode>,
+    /// Whether fixtures come along whose rows those named refer to.
+    pub with_parents: bool,
 }
 
 fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
-    let mut seed = Seed { fixtures: Vec::new(), tables: Vec::new(), mode: None };
+    let mut seed = Seed { fixtures: Vec::new(), tables: Vec::new(), mode: None, with_parents: false };
     let mut is_empty = true;
     for entry in entries {
         match entry.key.as_str() {
@@ -83,14 +85,14 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
 
 impl Seed {
     fn fixtures<'a>(&'a self, project: &'a Project) -> impl Iterator<Item = &'a Fixture> {
-        self.fixtures.iter().filter_map(|name| project.fixture(&name.text)).chain(&self.tables)
+        self.fixtures.iter().flat_map(|name| project.fixtures_named(&name.text)).chain(&self.tables)
     }
 }
 
 impl Action for Seed {
     fn check(&self, project: &Project, source: &Arc<Source>, problems: &mut Vec<Diagnostic>) {
         for name in &self.fixtures {
-            let Some(fixture) = project.fixture(&name.text) else {
+            if project.fixtures_named(&name.text).next().is_none() {
                 let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
                 problems.push(
                     Diagnostic::error(format!("there is no fixture `{}`", name.text))
@@ -100,11 +102,9 @@ impl Action for Seed {
                                 .unwrap_or_else(|| format!("write it: `seedbed new fixture {}`", name.text)),
                         ),
                 );
-                continue;
-            };
-            if let (Some(step), Some(own)) = (self.mode, fixture.mode)
-                && step > own
-            {
+            }
+            let own = project.fixtures_named(&name.text).filter_map(|fixture| fixture.mode);
+            if let Some(own) = own.min().filter(|own| self.mode.is_some_and(|step| step > *own)) {
                 problems.push(
                     Diagnostic::error(format!("the step's mode does more than `{}` allows", name.text))
                         .at(source, name.span)
@@ -112,15 +112,27 @@ impl Action for Seed {
                         .help("a step may lower a fixture's mode, never raise it"),
                 );
             }
+            let unscoped = |fixture: &Fixture| fixture.mode.is_none() && self.mode == Some(Mode::Exact);
+            if project.fixtures_named(&name.text).any(unscoped) {
+                problems.push(
+                    Diagnostic::error(format!("`{}` does not say what `exact` may delete", name.text))
+                        .at(source, name.span)
+                        .help("say `mode: exact` in the fixture, with a `scope`"),
+                );
+            }
         }
     }
 
     fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str> {
-        self.fixtures(project).map(|fixture| fixture.table.text.as_str()).collect()
+        match self.with_parents {
+            true => project.fixtures.iter().map(|fixture| fixture.table.text.as_str()).collect(),
+            false => self.fixtures(project).map(|fixture| fixture.table.text.as_str()).collect(),
+        }
     }
 
     fn sources<'a>(&'a self, project: &'a Project) -> Vec<&'a Source> {
-        self.fixtures.iter().filter_map(|name| Some(&*project.fixture(&name.text)?.source)).collect()
+        let named = self.fixtures.iter().filter_map(|name| project.fixtures_named(&name.text).next());
+        named.map(|fixture| &*fixture.source).collect()
     }
 
     fn deletes(&self, project: &Project) -> bool {
@@ -130,11 +142,32 @@ impl Action for Seed {
     fn compile(&self, _: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let mut problems = Vec::new();
         let mut loads = Vec::new();
-        for fixture in self.fixtures(project) {
+        let mut fixtures: Vec<&Fixture> = self.fixtures(project).collect();
+        let (named, mut at) = (fixtures.len(), 0);
+        while let Some(fixture) = fixtures.get(at) {
+            at += 1;
             let mode = self.mode.or(fixture.mode).unwrap_or(Mode::Insert);
-            match load(loads.len() + 1, fixture, mode, catalog, &mut problems) {
+            let loaded = match at <= named {
+                true => load(loads.len() + 1, fixture, mode, catalog, &mut problems),
+                // What only comes along is there afterwards, and nothing else is done to its table.
+                false => {
+                    let rows = fixture.rows.iter().filter(|row| !row.is_removed).cloned().collect();
+                    let parent = Fixture { rows, ..(*fixture).clone() };
+                    load(loads.len() + 1, &parent, mode.min(Mode::Insert), catalog, &mut problems)
+                }
+            };
+            match loaded {
                 Ok(load) => loads.extend(load),
                 Err(problem) => problems.push(problem),
+            }
+            if self.with_parents && at == fixtures.len() {
+                let parents: BTreeSet<u32> = loads.iter().flat_map(Load::parents).collect();
+                let is_parent = |it: &&Fixture| {
+                    catalog.table(&it.table.text).is_some_and(|table| parents.contains(&table.oid))
+                };
+                let is_new = |it: &&Fixture| !fixtures.iter().any(|known| std::ptr::eq(*known, *it));
+                let more: Vec<&Fixture> = project.fixtures.iter().filter(is_parent).filter(is_new).collect();
+                fixtures.extend(more);
             }
         }
         if !problems.is_empty() {

@@ -189,3 +189,63 @@ fn a_step_may_do_less_than_its_fixture() {
     assert!(output.text.contains("kept 1 row that differs"), "{}", output.text);
     assert_eq!(database.rows("select * from t order by 1"), ["a|1", "b|2"]);
 }
+
+#[test]
+fn templates_and_several_tables_in_one_file_save_words() {
+    let database = database(
+        "create table parents (id serial primary key, code text unique not null);
+         create table t (name text primary key, parent_id int references parents, role text, size int)",
+    );
+    let fixture = "tables:
+  parents:
+    - {code: one}
+  t:
+    mode: upsert
+    defaults: {parent: one, size: 1, role: guest}
+    templates:
+      admin: {role: admin, size: 2}
+      big: {size: 9}
+    rows:
+      - {name: a}
+      - {name: b, use: admin}
+      - {name: c, use: [big, admin]}
+      - {name: d, use: admin, size: 3}
+";
+    let rows = "select t.name, p.code, t.role, t.size from t join parents p on p.id = t.parent_id order by 1";
+    let expected = ["a|one|guest|1", "b|one|admin|2", "c|one|admin|9", "d|one|admin|3"];
+    settles(&database, &[("team", fixture)], "created", rows, &expected);
+
+    for (wrong, words) in [
+        ("templates: {admin: {size: 1}}\nrows: [{name: a, use: admim}]\n", "did you mean `admin`"),
+        ("tables: {t: [{name: a}]}\nrows: []\n", "beside `tables` stands nothing else"),
+    ] {
+        let output = seed(&database, &[("t", wrong)]);
+        assert_eq!(output.status, "2", "{}", output.text);
+        assert!(output.text.contains(words), "{}", output.text);
+    }
+}
+
+#[test]
+fn a_named_fixture_brings_the_parents_it_needs_and_no_more() {
+    let database = database(
+        "create table regions (id serial primary key, code text unique not null);
+         create table parents (id serial primary key, code text unique not null, region_id int references regions);
+         create table others (name text primary key);
+         create table t (name text primary key, parent_id int references parents); insert into parents (code) values ('kept')",
+    );
+    let files = [
+        ("fixtures/t.yaml", "- {name: a, parent: one}\n"),
+        ("fixtures/others.yaml", "- {name: a}\n"),
+        ("fixtures/regions.yaml", "- {code: n}\n"),
+        (
+            "fixtures/parents.yaml",
+            "mode: exact\nscope: all\nkey: code\nrows:\n- {code: one, region: n}\n- {code: kept, _delete: true}\n",
+        ),
+    ];
+    let directory = project(&files);
+    let output = Seedbed::new(directory.path()).run(&["seed", "t", "--url", &database.url()]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert!(output.text.contains("parents +1, regions +1, t +1"), "{}", output.text);
+    assert_eq!(database.rows("select code from parents order by 1"), ["kept", "one"]);
+    assert_eq!(database.rows("select count(*) from others"), ["0"]);
+}
