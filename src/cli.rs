@@ -24,6 +24,7 @@ use clap::{Parser, Subcommand};
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
 use crate::run::Stop;
+use crate::step::seed::Purpose;
 use options::Options;
 
 /// Migrations prepare the bed, fixtures fill it, scenarios prove what grew.
@@ -80,6 +81,15 @@ enum Command {
     /// resolved whatever their order. Migrations are not applied: `up` or `migrate` does that.
     Seed {
         /// Fixtures to apply, by name [default: all]
+        fixtures: Vec<String>,
+    },
+    /// Remove the rows that fixtures name
+    ///
+    /// Exactly these rows, found by their keys, in one transaction; those that others refer to stay,
+    /// and so does all. What nobody named is never deleted along with them.
+    Unseed {
+        /// Fixtures whose rows are removed, by name
+        #[arg(required = true)]
         fixtures: Vec<String>,
     },
     /// Run scenarios
@@ -150,7 +160,8 @@ pub fn main() -> ExitCode {
         Command::Up { scenarios } => up::up(&cli.options, scenarios, up::Migrations::First),
         Command::Run { scenarios } => up::up(&cli.options, scenarios, up::Migrations::Not),
         Command::Migrate => up::migrate(&cli.options),
-        Command::Seed { fixtures } => up::seed(&cli.options, fixtures),
+        Command::Seed { fixtures } => up::seed(&cli.options, fixtures, Purpose::ApplyWithParents),
+        Command::Unseed { fixtures } => up::seed(&cli.options, fixtures, Purpose::Remove),
         Command::Plan { scenarios } => plan::plan(&cli.options, scenarios),
         Command::Status { exit_code } => status::status(&cli.options, *exit_code),
         Command::Repair { versions } => repair::repair(&cli.options, versions),

@@ -11,6 +11,7 @@ use crate::project::{Project, load};
 use crate::report::exit::Exit;
 use crate::report::has_errors;
 use crate::run::{Story, Work, run};
+use crate::step::seed::Purpose;
 use crate::step::{Step, seed};
 
 /// Whether migrations come first.
@@ -35,8 +36,8 @@ pub fn migrate(options: &Options) -> Result<Exit, Refusal> {
     work(options, &project, warnings, true, Vec::new())
 }
 
-/// Applies fixtures, as one step.
-pub fn seed(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
+/// Applies fixtures, or removes their rows, as one step.
+pub fn seed(options: &Options, names: &[String], purpose: Purpose) -> Result<Exit, Refusal> {
     let (project, warnings) = project(options)?;
     let source = Source::new("the command line", "");
     let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
@@ -65,13 +66,17 @@ pub fn seed(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
             Diagnostic::error("the project has no fixtures").help("begin one: `seedbed new fixture TABLE`"),
         ));
     }
+    let title = match purpose {
+        Purpose::Remove => format!("{}, removed", chosen.join(", ")),
+        _ => chosen.join(", "),
+    };
     let fixtures =
         chosen.iter().map(|name| Name { text: (*name).to_owned(), span: Span::default() }).collect();
     let step = Step {
         kind: &seed::KIND,
-        title: Name { text: chosen.join(", "), span: Span::default() },
+        title: Name { text: title, span: Span::default() },
         span: Span::default(),
-        action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None, with_parents: true }),
+        action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None, purpose }),
         accepted: seed::KIND.accepted.to_vec(),
         expect_span: None,
         source,

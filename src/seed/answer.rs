@@ -41,6 +41,7 @@ pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) ->
                 ));
             }
             if group.is_removed {
+                selects.extend(several(load, group, lookups));
                 continue;
             }
             for find in &lookups.groups[&group.suffix].finds {
@@ -634,7 +635,7 @@ impl Told {
         let place = self.places.get(number(row, 2).checked_sub(1)?)?;
         let diagnostic = Diagnostic::error(format!("`{}` has several rows with this key", self.table))
             .at_place(place.clone())
-            .note("the row would change all of them")
+            .note("all of them would be changed or deleted")
             .help("name more columns under `key`, so that one row is meant");
         Some(Obstacle { kind: ObstacleKind::KeyAmbiguous, diagnostic })
     }

@@ -17,14 +17,16 @@ use std::sync::Arc;
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::{Catalog, Table};
 use crate::plan::resolve::Resolver;
-use crate::plan::{Access, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shortcut};
+use crate::plan::{Access, Answer, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shortcut};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::fixture::exact::{Exact, Scope};
 use crate::project::fixture::{Fixture, Mode, place};
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
+use crate::project::value::Row;
 use crate::project::yaml::Entry;
+use crate::seed::answer::{Applied, Finding, diagnostics};
 use crate::seed::load::{Load, Rule, infer_key, written_key};
 use crate::seed::remove::Removal;
 
@@ -48,12 +50,23 @@ pub struct Seed {
     pub tables: Vec<Fixture>,
     /// The most that may be done, if the step says so.
     pub mode: Option<Mode>,
-    /// Whether fixtures come along whose rows those named refer to.
-    pub with_parents: bool,
+    /// What is done with them.
+    pub purpose: Purpose,
+}
+
+/// What is done with fixtures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// They are applied.
+    Apply,
+    /// The same, and parents that their rows need come along, if other fixtures have them.
+    ApplyWithParents,
+    /// Their rows are removed.
+    Remove,
 }
 
 fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
-    let mut seed = Seed { fixtures: Vec::new(), tables: Vec::new(), mode: None, with_parents: false };
+    let mut seed = Seed { fixtures: Vec::new(), tables: Vec::new(), mode: None, purpose: Purpose::Apply };
     let mut is_empty = true;
     for entry in entries {
         match entry.key.as_str() {
@@ -124,7 +137,7 @@ impl Action for Seed {
     }
 
     fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str> {
-        match self.with_parents {
+        match self.purpose == Purpose::ApplyWithParents {
             true => project.fixtures.iter().map(|fixture| fixture.table.text.as_str()).collect(),
             false => self.fixtures(project).map(|fixture| fixture.table.text.as_str()).collect(),
         }
@@ -136,95 +149,110 @@ impl Action for Seed {
     }
 
     fn deletes(&self, project: &Project) -> bool {
-        self.fixtures(project).any(|it| it.deletes(self.mode.or(it.mode).unwrap_or(Mode::Insert)))
+        self.purpose == Purpose::Remove || self.fixtures(project).any(|it| it.deletes(self.mode(it)))
     }
 
     fn compile(&self, _: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
-        let mut problems = Vec::new();
-        let mut loads = Vec::new();
+        let loads = self.loads(project, catalog)?;
+        let seeding = crate::seed::compile(&loads).map_err(|problem| vec![problem])?;
+        let finding = Arc::new(seeding.finding);
+        let [first, second] = [finding.clone(), finding.clone()];
+        let judge = move |answer: &Answer| first.read(answer).map(|it| judgement(&it)).map_err(diagnostics);
+        let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
+        let shortcut = shortcut(&loads);
+        Ok(Batch {
+            deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
+            // Rows for an empty table have no key that they would have to be found by again.
+            settled: shortcut.is_none().then_some(settled),
+            shortcut,
+            ..Batch::ready(Access::Write, seeding.statement, &[], Box::new(judge))
+        })
+    }
+}
+
+impl Seed {
+    fn mode(&self, fixture: &Fixture) -> Mode {
+        self.mode.or(fixture.mode).unwrap_or(Mode::Insert)
+    }
+
+    /// The rows of all its fixtures, and of those that come along.
+    fn loads<'c>(&self, project: &Project, catalog: &'c Catalog) -> Result<Vec<Load<'c>>, Vec<Diagnostic>> {
+        let (mut loads, mut problems): (Vec<Load>, _) = (Vec::new(), Vec::new());
         let mut fixtures: Vec<&Fixture> = self.fixtures(project).collect();
         let (named, mut at) = (fixtures.len(), 0);
         while let Some(fixture) = fixtures.get(at) {
             at += 1;
-            let mode = self.mode.or(fixture.mode).unwrap_or(Mode::Insert);
-            let loaded = match at <= named {
-                true => load(loads.len() + 1, fixture, mode, catalog, &mut problems),
-                // What only comes along is there afterwards, and nothing else is done to its table.
-                false => {
-                    let rows = fixture.rows.iter().filter(|row| !row.is_removed).cloned().collect();
-                    let parent = Fixture { rows, ..(*fixture).clone() };
-                    load(loads.len() + 1, &parent, mode.min(Mode::Insert), catalog, &mut problems)
+            let others = fixture.rows.iter().filter(|row| !row.is_removed);
+            let changed = match self.purpose {
+                Purpose::Remove => {
+                    let rows = others.map(|row| Row { is_removed: true, ..row.clone() }).collect();
+                    Some((rows, Mode::Insert))
                 }
+                // What only comes along is there afterwards, and nothing else is done to its table.
+                _ if at > named => Some((others.cloned().collect(), self.mode(fixture).min(Mode::Insert))),
+                _ => None,
             };
-            match loaded {
-                Ok(load) => loads.extend(load),
-                Err(problem) => problems.push(problem),
-            }
-            if self.with_parents && at == fixtures.len() {
-                let parents: BTreeSet<u32> = loads.iter().flat_map(Load::parents).collect();
-                let is_parent = |it: &&Fixture| {
-                    catalog.table(&it.table.text).is_some_and(|table| parents.contains(&table.oid))
-                };
-                let is_new = |it: &&Fixture| !fixtures.iter().any(|known| std::ptr::eq(*known, *it));
-                let more: Vec<&Fixture> = project.fixtures.iter().filter(is_parent).filter(is_new).collect();
-                fixtures.extend(more);
+            let loaded = match changed {
+                Some((rows, mode)) => {
+                    let fixture = Fixture { rows, ..(*fixture).clone() };
+                    load(loads.len() + 1, &fixture, mode, catalog, &mut problems)
+                }
+                None => load(loads.len() + 1, fixture, self.mode(fixture), catalog, &mut problems),
+            };
+            loaded.map_or_else(|problem| problems.push(problem), |load| loads.extend(load));
+            if at == fixtures.len() && self.purpose == Purpose::ApplyWithParents {
+                fixtures.extend(parents(&fixtures, &loads, project, catalog));
             }
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let seeding = crate::seed::compile(&loads).map_err(|problem| vec![problem])?;
-        let finding = Arc::new(seeding.finding);
-        let (second, third) = (finding.clone(), finding.clone());
-        let deletes = loads.iter().any(Load::deletes);
-        let is_bounded = deletes
-            && !self.fixtures(project).any(|it| it.exact.as_ref().is_some_and(|exact| exact.cascades));
-        let tables: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
-        let reach: JudgeReach = Box::new(move |answer| third.reach(answer, &tables));
-        let deletion = deletes.then(|| Deletion {
-            alone: loads.iter().filter(|load| load.removal.is_some()).map(|load| load.table.sql()).collect(),
-            reach: is_bounded.then_some(reach),
-        });
-        let batch = Batch::ready(
-            Access::Write,
-            seeding.statement,
-            &[],
-            Box::new(move |answer| {
-                let applied = finding.read(answer).map_err(|obstacles| {
-                    obstacles.into_iter().map(|obstacle| obstacle.diagnostic).collect::<Vec<_>>()
-                })?;
-                let outcome = if applied.iter().any(|load| load.created > 0) {
-                    Outcome::Created
-                } else if applied.iter().any(|load| load.updated + load.deleted > 0) {
-                    Outcome::Updated
-                } else if applied.iter().all(|load| load.is_skipped) {
-                    Outcome::Skipped
-                } else {
-                    Outcome::Unchanged
-                };
-                let kept: usize = applied
-                    .iter()
-                    .filter(|load| load.updated == 0)
-                    .map(|load| load.differing.iter().map(|cell| cell.row).collect::<BTreeSet<_>>().len())
-                    .sum();
-                let detail = match outcome {
-                    Outcome::Skipped => Some(ALREADY_THERE.to_owned()),
-                    _ if kept > 0 => Some(format!(
-                        "kept {} that {}",
-                        count(kept, "row"),
-                        if kept == 1 { "differs" } else { "differ" }
-                    )),
-                    _ => None,
-                };
-                Ok(Judgement { outcome, detail, problem: None })
-            }),
-        );
-        let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
-        let shortcut = shortcut(&loads);
-        // Rows for an empty table have no key that they would have to be found by again.
-        let settled = shortcut.is_none().then_some(settled);
-        Ok(Batch { shortcut, settled, deletion, ..batch })
+        if problems.is_empty() { Ok(loads) } else { Err(problems) }
     }
+
+    fn deletion(&self, project: &Project, loads: &[Load], finding: Arc<Finding>) -> Deletion {
+        let may_cascade = |fixture: &Fixture| fixture.exact.as_ref().is_some_and(|exact| exact.cascades);
+        let is_bounded = !self.fixtures(project).any(may_cascade);
+        let tables: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
+        let reach: JudgeReach = Box::new(move |answer| finding.reach(answer, &tables));
+        let alone = loads.iter().filter(|load| load.removal.is_some());
+        Deletion { alone: alone.map(|load| load.table.sql()).collect(), reach: is_bounded.then_some(reach) }
+    }
+}
+
+/// The fixtures of tables that loads refer to, without those that are known.
+fn parents<'p>(
+    known: &[&Fixture],
+    loads: &[Load],
+    project: &'p Project,
+    catalog: &Catalog,
+) -> Vec<&'p Fixture> {
+    let parents: BTreeSet<u32> = loads.iter().flat_map(Load::parents).collect();
+    let is_parent = |it: &&Fixture| {
+        catalog.table(&it.table.text).is_some_and(|table| parents.contains(&table.oid))
+            && !known.iter().any(|known| std::ptr::eq(*known, *it))
+    };
+    project.fixtures.iter().filter(is_parent).collect()
+}
+
+fn judgement(applied: &[Applied]) -> Judgement {
+    let outcome = if applied.iter().any(|load| load.created > 0) {
+        Outcome::Created
+    } else if applied.iter().any(|load| load.updated + load.deleted > 0) {
+        Outcome::Updated
+    } else if applied.iter().all(|load| load.is_skipped) {
+        Outcome::Skipped
+    } else {
+        Outcome::Unchanged
+    };
+    let differing =
+        |load: &Applied| load.differing.iter().map(|cell| cell.row).collect::<BTreeSet<_>>().len();
+    let kept: usize = applied.iter().filter(|load| load.updated == 0).map(differing).sum();
+    let detail = match outcome {
+        Outcome::Skipped => Some(ALREADY_THERE.to_owned()),
+        _ if kept > 0 => {
+            Some(format!("kept {} that {}", count(kept, "row"), if kept == 1 { "differs" } else { "differ" }))
+        }
+        _ => None,
+    };
+    Judgement { outcome, detail, problem: None }
 }
 
 /// Where every load is for an empty table only, and no table is.

@@ -190,3 +190,44 @@ fn what_only_exact_may_say_is_refused_elsewhere() {
         &["`lots` is no limit"],
     );
 }
+
+#[test]
+fn unseed_removes_exactly_what_the_fixtures_name() {
+    let database = database(
+        "create table parents (id serial primary key, code text unique not null);
+         create table t (name text, parent_id int not null references parents, note text, primary key (name, parent_id));
+         create table others (t_name text, t_parent int, foreign key (t_name, t_parent) references t on delete cascade)",
+    );
+    let directory = project(&[
+        ("fixtures/parents.yaml", "- {code: one}\n- {code: two}\n"),
+        (
+            "fixtures/t.yaml",
+            "key: [name, parent]\nrows:\n- {name: a, parent: one}\n- {name: a, parent: two}\n- {name: b, parent: one, _delete: true}\n",
+        ),
+    ]);
+    let run = |arguments: &[&str]| {
+        Seedbed::new(directory.path()).variable("DATABASE_URL", &database.url()).run(arguments)
+    };
+    assert_eq!(run(&["seed"]).status, "0");
+    database.execute("insert into t values ('own', 1, 'x'); update t set note = 'changed' where name = 'a'");
+
+    let referred = run(&["unseed", "parents"]);
+    assert_eq!(referred.status, "1", "{}", referred.text);
+    assert!(referred.text.contains("violates foreign key constraint"), "{}", referred.text);
+    database.execute("insert into others values ('a', 2)");
+    let cascading = run(&["unseed", "t"]);
+    assert!(cascading.text.contains("also changes or deletes others: 1 of others"), "{}", cascading.text);
+    assert_eq!(database.rows("select count(*) from t"), ["3"]);
+    database.execute("delete from others");
+
+    let removed = run(&["unseed", "t"]);
+    assert_eq!(removed.status, "0", "{}", removed.text);
+    assert!(removed.text.contains("updated    t -2"), "{}", removed.text);
+    assert_eq!(database.rows("select name from t"), ["own"]);
+    assert!(run(&["unseed", "t"]).text.contains("unchanged"));
+
+    database.execute("delete from t");
+    assert_eq!(run(&["seed"]).status, "0");
+    assert!(run(&["unseed", "parents", "t"]).text.contains("parents -2, t -2"));
+    assert_eq!(run(&["unseed"]).status, "2");
+}
