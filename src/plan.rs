@@ -54,15 +54,15 @@ pub enum Shape {
     Described {
         /// The query as it is. It is never run so, only described.
         query: Statement,
-        /// Makes the question from what the server says of the query.
+        /// Makes what is asked first from what the server says of the query, if that may be enough.
+        quick: CompileQuick,
+        /// Makes the question from it.
         compile: Compile,
     },
 }
 
 /// A statement, and what its answer means.
 pub struct Question {
-    /// What is asked before, because it may be enough.
-    pub quick: Option<Quick>,
     /// What is sent.
     pub statement: Statement,
     /// What the answer means.
@@ -79,6 +79,9 @@ pub struct Quick {
 
 /// Says how a step ended, if an answer leaves no doubt.
 pub type JudgeIfCertain = Box<dyn Fn(&Answer) -> Option<Judgement> + Send + Sync>;
+
+/// Makes a quick statement of a query's description, if there is one.
+pub type CompileQuick = Box<dyn Fn(&Description) -> Option<Quick> + Send + Sync>;
 
 /// Makes a question of a query's description, or says what is wrong with it.
 pub type Compile = Box<dyn Fn(&Description) -> Result<Question, Vec<Diagnostic>> + Send + Sync>;
@@ -123,7 +126,7 @@ impl Batch {
     ) -> Batch {
         Batch {
             access,
-            shape: Shape::Ready(Question { quick: None, statement, judge }),
+            shape: Shape::Ready(Question { statement, judge }),
             shortcut: None,
             deletion: None,
             settled: None,

@@ -80,7 +80,7 @@ fn one(
     let sql = &migration.source.text[range.clone()];
     let stem = migration.stem();
     let words = first_words(sql, 6).join(" ");
-    let content = digest([&Source { path: String::new(), text: sql.to_owned() }]);
+    let content = digest([&*Source::new("", sql)]);
     let entry = Statement { migration: &stem, number, title: &words, content };
     let known = session.simple(entry.question(schema), limits.statement).map_err(database)?;
     let was_begun = match known.first() {

@@ -9,7 +9,7 @@ use crate::database::lock;
 use crate::database::retry::Attempts;
 use crate::database::session::{Session, Wrote};
 use crate::plan::quote::literal;
-use crate::plan::{Access, Batch, Judgement, Question, Shape, Statement, text};
+use crate::plan::{Access, Batch, Judgement, Question, Quick, Shape, Statement, text};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::{Place, digest};
 use crate::report::event::Event;
@@ -199,11 +199,14 @@ fn attempt(
             }
             Err(error) => Ok(refusal(batch, &error).ok_or(Failure::Work(error))?),
         },
-        Shape::Described { query, compile } => {
+        Shape::Described { query, quick, compile } => {
             let described = session.describe(query).map_err(Failure::Work)?;
-            match compile(&described) {
-                Ok(question) => ask(session, question)?,
-                Err(wrong) => Err(wrong),
+            match quick(&described).map_or(Ok(None), |quick| ask_quickly(session, quick))? {
+                Some(judgement) => Ok(judgement),
+                None => match compile(&described) {
+                    Ok(question) => ask(session, question)?,
+                    Err(wrong) => Err(wrong),
+                },
             }
         }
     };
@@ -247,18 +250,16 @@ fn attempt(
     }
 }
 
-/// Asks what a description made: the quick way first, if there is one.
-fn ask(session: &mut Session, question: Question) -> Result<Result<Judgement, Vec<Diagnostic>>, Failure> {
-    if let Some(quick) = question.quick {
-        match session.query(&quick.statement) {
-            Ok(answer) => {
-                if let Some(judgement) = (quick.judge)(&answer) {
-                    return Ok(Ok(judgement));
-                }
-            }
-            Err(error) => return Err(Failure::Described(error, quick.statement)),
-        }
+/// Asks what may be enough.
+fn ask_quickly(session: &mut Session, quick: Quick) -> Result<Option<Judgement>, Failure> {
+    match session.query(&quick.statement) {
+        Ok(answer) => Ok((quick.judge)(&answer)),
+        Err(error) => Err(Failure::Described(error, quick.statement)),
     }
+}
+
+/// Asks what a description has made.
+fn ask(session: &mut Session, question: Question) -> Result<Result<Judgement, Vec<Diagnostic>>, Failure> {
     match session.query(&question.statement) {
         Ok(answer) => Ok((question.judge)(&answer)),
         Err(error) => Err(Failure::Described(error, question.statement)),

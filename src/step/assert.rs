@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
-use crate::plan::{Access, Batch, Compile, Shape};
+use crate::plan::{Access, Batch, Compile, CompileQuick, Shape};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::reading::Reading;
@@ -293,10 +293,12 @@ impl Action for Arc<Assert> {
     fn compile(&self, step: &Step, _: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let (assert, source) = (self.clone(), step.source.clone());
         let query = assert.described(&source);
+        let (short, file) = (assert.clone(), source.clone());
+        let quick: CompileQuick = Box::new(move |description| short.quick(description, &file));
         let compile: Compile = Box::new(move |description| assert.question(description, &source));
         Ok(Batch {
             access: Access::Read,
-            shape: Shape::Described { query, compile },
+            shape: Shape::Described { query, quick, compile },
             shortcut: None,
             deletion: None,
             settled: None,

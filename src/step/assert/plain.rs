@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::columns::Compared;
 use super::{Assert, Expected, Match, cell};
 use crate::plan::description::{Description, Type};
 use crate::plan::{Answer, Judgement, Quick, Statement};
@@ -18,12 +17,8 @@ use crate::step::Outcome;
 impl Assert {
     /// The quick way, if there is one: not for types with many spellings, and not when more rows may come
     /// back than are listed, all of which would have to be sent.
-    pub(super) fn quick(
-        &self,
-        description: &Description,
-        compared: &Compared,
-        source: &Arc<Source>,
-    ) -> Option<Quick> {
+    pub(super) fn quick(&self, description: &Description, source: &Arc<Source>) -> Option<Quick> {
+        let compared = self.compared(description, source).ok()?;
         let types = || compared.columns.iter().map(|column| &column.sql_type);
         let matching = match self.expected {
             Expected::Rows(_, Match::Contains) | Expected::Count(_) => return None,
@@ -37,8 +32,11 @@ impl Assert {
         let rows = compared.rows.iter().map(|row| row.iter().copied().zip(types()).map(text).collect());
         let rows: Answer = rows.collect::<Option<_>>()?;
 
-        let mut statement = Statement::default();
-        self.bind_parameters(&mut statement, description, source, &mut Vec::new());
+        let (mut statement, mut problems) = (Statement::default(), Vec::new());
+        self.bind_parameters(&mut statement, description, source, &mut problems);
+        if !problems.is_empty() {
+            return None; // The long way tells them.
+        }
         let texts: Vec<String> = (1..=compared.columns.len()).map(|at| format!("q.c{at}::text")).collect();
         let names: Vec<String> = (1..=compared.columns.len()).map(|at| format!("c{at}")).collect();
         let behind = format!(") as q({}) limit {}", names.join(", "), rows.len() + 1);
