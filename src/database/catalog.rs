@@ -1,12 +1,12 @@
-//! Reads what the server's catalog says of some tables: in one round trip, or two if their types are not
-//! all well known.
+//! Reads what the server's catalog says of some tables: in one round trip, and one more each if their
+//! types are not all well known, or if foreign keys lead to tables that nobody named.
 //!
 //! Many small queries in one message, and not a large one: a new server process plans each with cold
 //! caches, and planning the large one took twice as long as all of these together.
 
 mod details;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::error::Error;
 use super::session::Session;
@@ -22,19 +22,28 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
     let mut names: Vec<&str> = names.to_vec();
     names.sort_unstable();
     names.dedup();
-    let wanted: Vec<String> = names
-        .iter()
-        .map(|name| {
-            let quoted = table_parts(name).map(|(schema, table)| match schema {
-                Some(schema) => qualified(&schema, &table),
-                None => identifier(&table),
-            });
-            let quoted = quoted.map_or("null".to_owned(), |quoted| literal(&quoted));
-            format!("({}, to_regclass({quoted})::oid)", literal(name))
-        })
-        .collect();
-    let sql = READ.replace("{wanted}", &wanted.join(", "));
-    let answer = session.simple(sql, session.limits.statement)?;
+    let wanted = |name: &&str| {
+        let quoted = table_parts(name).map(|(schema, table)| match schema {
+            Some(schema) => qualified(&schema, &table),
+            None => identifier(&table),
+        });
+        let quoted = quoted.map_or("null".to_owned(), |quoted| literal(&quoted));
+        (literal(name), format!("to_regclass({quoted})::oid"))
+    };
+    let (written, ids): (Vec<String>, Vec<String>) = names.iter().map(wanted).unzip();
+    let named: Vec<String> = written.iter().zip(&ids).map(|(name, id)| format!("({name}, {id})")).collect();
+    let first = format!(
+        "select set_config('seedbed.tables', concat_ws(',', {}), true);\n\
+         select 'name', w.name, w.oid from (values {}) w(name, oid) where w.oid is not null;\n",
+        ids.join(", "),
+        named.join(", ")
+    );
+    let mut answer = session.simple(first + READ, session.limits.statement)?;
+    let parents = parents_missing(&answer);
+    if !parents.is_empty() {
+        let reached = REACHED.replace("{parents}", &parents.join(","));
+        answer.extend(session.simple(reached + READ, session.limits.statement)?);
+    }
     let details = Details::read(session, &answer)?;
     let unread = || Error::Unfit("the catalog cannot be read".to_owned());
     let mut catalog = assemble(&answer, &details).ok_or_else(unread)?;
@@ -46,14 +55,20 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
     Ok(catalog)
 }
 
-/// Rows of all queries, each with its tag, into the catalog; `None` if they are not of that form.
+/// The tables that foreign keys lead to and that the answer says nothing of.
+fn parents_missing(answer: &Answer) -> Vec<String> {
+    let of = |tag: &'static str| answer.iter().filter(move |row| text(row, 0) == tag);
+    let parents = of("foreign_key").map(|row| text(row, 3));
+    let missing = parents.filter(|parent| !of("table").any(|row| text(row, 1) == *parent));
+    missing.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Rows of all queries, each with its tag, into the catalog; `None` if they are not of that form. Rows of
+/// what is no table, like an index whose name somebody took for one, are passed over.
 fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
     let mut catalog = Catalog::default();
     let mut columns: HashMap<(u32, i16), String> = HashMap::new();
     let of = |tag: &'static str| answer.iter().filter(move |row| text(row, 0) == tag);
-    for row in of("name") {
-        catalog.names.insert(text(row, 1).to_owned(), text(row, 2).parse().ok()?);
-    }
     for row in of("table") {
         catalog.tables.push(Table {
             oid: text(row, 1).parse().ok()?,
@@ -66,8 +81,15 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
             has_trigger: false,
         });
     }
+    for row in of("name") {
+        let oid = text(row, 2).parse().ok()?;
+        // A name may also be that of a sequence or an index.
+        if catalog.table_by_oid(oid).is_some() {
+            catalog.names.insert(text(row, 1).to_owned(), oid);
+        }
+    }
     for row in of("column") {
-        let table = table(&mut catalog, text(row, 1))?;
+        let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
         let type_id: u32 = text(row, 5).parse().ok()?;
         let column = column(row, details.kind(type_id)?, details)?;
         columns.insert((table.oid, text(row, 2).parse().ok()?), column.name.clone());
@@ -78,13 +100,17 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
         numbers.map(|number| columns.get(&(oid, number.parse().ok()?)).cloned()).collect()
     };
     for row in of("key") {
-        let table = table(&mut catalog, text(row, 1))?;
+        let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
         let mut names = named(table.oid, text(row, 4))?;
         names.truncate(text(row, 5).parse().ok()?); // What `include` adds is no part of the key.
         table.keys.push(Key { name: text(row, 2).to_owned(), columns: names, primary: text(row, 3) == "t" });
     }
-    for row in of("foreign_key") {
-        let table = table(&mut catalog, text(row, 1))?;
+    // A partition that refers to its own root by the same key has two constraints for it.
+    let is_copy = |row: &[Option<String>]| {
+        of("foreign_key").any(|it| text(it, 6) == text(row, 7) && text(it, 1) == text(row, 1))
+    };
+    for row in of("foreign_key").filter(|row| !is_copy(row)) {
+        let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
         let parent = text(row, 3).parse().ok()?;
         table.foreign_keys.push(ForeignKey {
             name: text(row, 2).to_owned(),
@@ -94,9 +120,13 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
         });
     }
     for row in of("trigger") {
-        let table = table(&mut catalog, text(row, 1))?;
+        let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
         table.has_trigger = true;
         table.has_insert_trigger = text(row, 2) == "t";
+    }
+    for table in &mut catalog.tables {
+        table.keys.sort_by(|a, b| (!a.primary, &a.name).cmp(&(!b.primary, &b.name)));
+        table.foreign_keys.sort_by(|a, b| a.name.cmp(&b.name));
     }
     Some(catalog)
 }
@@ -134,9 +164,17 @@ fn column(row: &[Option<String>], kind: &Kind, details: &Details) -> Option<Colu
         is_default_fixed,
         identity: text(row, 11).to_owned(),
         generated: is_generated,
-        sequence: row.get(12)?.clone(),
+        sequence: row.get(12)?.clone().or_else(|| sequence_of(row)),
         labels: kind.labels.clone(),
     })
+}
+
+/// The sequence that a column's default draws from, quoted as the search path needs it, if that is all that
+/// the default does and the column holds whole numbers.
+fn sequence_of(row: &[Option<String>]) -> Option<String> {
+    let is_whole = matches!(text(row, 5), "20" | "21" | "23");
+    let name = text(row, 8).strip_prefix("nextval('")?.strip_suffix("'::regclass)")?;
+    is_whole.then(|| name.replace("''", "'"))
 }
 
 fn table<'c>(catalog: &'c mut Catalog, oid: &str) -> Option<&'c mut Table> {
@@ -144,32 +182,23 @@ fn table<'c>(catalog: &'c mut Catalog, oid: &str) -> Option<&'c mut Table> {
     catalog.tables.iter_mut().find(|table| table.oid == oid)
 }
 
-/// The first query finds the tables and keeps their ids for the others, as a setting that ends with the
+/// Keeps the ids of tables and of all that their foreign keys lead to, as a setting that ends with the
 /// message.
-const READ: &str = "with recursive wanted(name, oid) as (values {wanted}),
-reached(oid) as (
-  select c.oid from wanted w join pg_catalog.pg_class c on c.oid = w.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')
+const REACHED: &str = "with recursive reached(oid) as (
+  select a.oid from unnest(array[{parents}]::oid[]) a(oid)
   union
   select k.confrelid from reached r join pg_catalog.pg_constraint k on k.conrelid = r.oid and k.contype = 'f'
 )
-select set_config('seedbed.tables', coalesce((select string_agg(oid::text, ',') from reached), '0'), true);
-select 'name', w.name, w.oid from (values {wanted}) w(name, oid)
-join pg_catalog.pg_class c on c.oid = w.oid and c.relkind in ('r', 'p', 'v', 'm', 'f');
-select 'table', c.oid, n.nspname, c.relname
+select set_config('seedbed.tables', (select string_agg(oid::text, ',') from reached), true);
+";
+
+/// What there is of the tables whose ids were kept.
+const READ: &str = "select 'table', c.oid, n.nspname, c.relname
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.oid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]);
+where c.oid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and c.relkind in ('r', 'p', 'v', 'm', 'f');
 select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull,
   pg_get_expr(d.adbin, d.adrelid), d.adbin::text, a.attgenerated <> '', a.attidentity,
-  case
-    when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname)
-    when a.atttypid in (20, 21, 23) and pg_get_expr(d.adbin, d.adrelid) like 'nextval(%' then (
-      select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
-      from pg_catalog.pg_depend p
-      join pg_catalog.pg_class c on c.oid = p.refobjid and c.relkind = 'S'
-      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-      where p.classid = 'pg_catalog.pg_attrdef'::regclass and p.objid = d.oid
-        and p.refclassid = 'pg_catalog.pg_class'::regclass
-      limit 1) end
+  case when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) end
 from pg_catalog.pg_attribute a
 left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
 where a.attrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and a.attnum > 0 and not a.attisdropped
@@ -177,13 +206,10 @@ order by a.attrelid, a.attnum;
 select 'key', i.indrelid, c.relname, i.indisprimary, i.indkey::text, i.indnkeyatts
 from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
 where i.indrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and i.indisunique
-  and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null
-order by i.indisprimary desc, c.relname;
-select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text
+  and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null;
+select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text, k.oid, k.conparentid
 from pg_catalog.pg_constraint k
-where k.conrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and k.contype = 'f'
-  and not exists (select from pg_catalog.pg_constraint u where u.oid = k.conparentid and u.conrelid = k.conrelid)
-order by k.conname;
+where k.conrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and k.contype = 'f';
 select 'trigger', t.tgrelid, bool_or(t.tgtype & 2 = 2) from pg_catalog.pg_trigger t
 where t.tgrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4
 group by t.tgrelid";
