@@ -11,7 +11,7 @@
 //!    sequences are raised above the ids that rows give themselves;
 //! 4. [`mod@write`]: new rows are inserted and others updated, unless anything was wrong with any of them,
 //!    and [`remove`] deletes what shall not be there;
-//! 5. [`answer`]: what happened, or what is wrong, by row.
+//! 5. [`answer`] says what happened and [`problems`] what is wrong, by row; [`finding`] puts it into words.
 //!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which
 //! finds every row, writes nothing and moves no sequence. [`seek`] goes the first half of the way,
@@ -19,9 +19,11 @@
 
 pub mod answer;
 pub mod exact;
+pub mod finding;
 pub mod identify;
 pub mod load;
 pub mod lookup;
+pub mod problems;
 pub mod remove;
 pub mod seek;
 pub mod stage;
@@ -29,7 +31,7 @@ pub mod write;
 
 use crate::plan::Statement;
 use crate::project::diagnostic::{Diagnostic, list};
-use answer::Finding;
+use finding::Finding;
 use load::Load;
 use lookup::Lookups;
 
@@ -69,7 +71,7 @@ pub fn compile(loads: &[Load]) -> Result<Seeding, Diagnostic> {
         tables.extend(doomed);
         scopes.push(scope);
     }
-    tables.push(answer::problems(loads, &scopes, &lookups));
+    tables.push(problems::problems(loads, &scopes, &lookups));
     for load in loads {
         tables.extend(remove::deletes(load, &lookups));
         tables.extend(write::inserts(load, &lookups));

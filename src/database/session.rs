@@ -6,6 +6,7 @@
 //! limit passes, the thread is abandoned with its connection and never joined.
 
 mod bound;
+mod transaction;
 mod wait;
 mod written;
 
@@ -24,7 +25,7 @@ use super::facts::{self, Facts};
 use super::tls::{self, Tls};
 use super::{ledger, lock};
 use crate::plan::description::Description;
-use crate::plan::{Access, Answer, Reach, Statement};
+use crate::plan::{Access, Answer, Statement};
 use bound::Bound;
 use wait::{Hurry, lost, receive};
 pub use written::Wrote;
@@ -179,34 +180,6 @@ impl Session {
         self.notices.try_iter().collect()
     }
 
-    /// What begins a transaction.
-    pub fn opening(&self, access: Access) -> &'static str {
-        match (self.is_rehearsal, access) {
-            (true, _) => "savepoint seedbed_step;\n",
-            (false, Access::Read) => "begin isolation level read committed read only;\n",
-            (false, Access::Write) => "begin isolation level read committed read write;\n",
-        }
-    }
-
-    /// What ends it, and keeps what it did.
-    pub fn closing(&self) -> &'static str {
-        match self.is_rehearsal {
-            // What a commit would check is checked here.
-            true => {
-                "set constraints all immediate; set constraints all deferred; release savepoint seedbed_step"
-            }
-            false => "commit",
-        }
-    }
-
-    /// What ends it, and keeps nothing.
-    pub fn undoing(&self) -> &'static str {
-        match self.is_rehearsal {
-            true => "rollback to savepoint seedbed_step; release savepoint seedbed_step",
-            false => "rollback",
-        }
-    }
-
     /// What ends the running statement, from any thread.
     pub fn cancel(&self) -> Cancel {
         self.cancel.clone()
@@ -221,53 +194,6 @@ impl Session {
         self.facts.schema.clone().ok_or_else(|| {
             Error::Unfit("no schema of the search path exists, or this role may not use any".to_owned())
         })
-    }
-
-    /// Begins a transaction, with everything pinned that changes how text is read or written. `first` is
-    /// what it does before that, like taking a lock, and `last` what it does behind it; what comes back is
-    /// the answer to both.
-    ///
-    /// A begin that has nothing to answer is due: it goes out when the next message does, so that the
-    /// client's thread is not woken for it alone.
-    pub fn begin(&mut self, access: Access, first: &str, last: &str) -> Result<Answer, Error> {
-        let count = match access {
-            // What earlier transactions of this session wrote may still be counted: it is taken off.
-            Access::Write if self.has_written => written::count("true"),
-            Access::Read | Access::Write => String::new(),
-        };
-        let settings = self.settings(self.limits.statement, self.limits.lock);
-        self.begun = format!("{}{first}{settings}{count}{last}", self.opening(access));
-        self.begun_access = access;
-        self.before.clear();
-        self.is_begin_due = true;
-        if count.is_empty() && last.is_empty() {
-            return Ok(Answer::new());
-        }
-        let limit = self.limit();
-        let answer = self.simple(String::new(), limit)?;
-        self.before = written::read(&answer);
-        Ok(answer)
-    }
-
-    /// The limit of a statement together with what is due before it: a begin that takes a lock may have
-    /// to wait for another runner.
-    fn limit(&self) -> Duration {
-        let limit = self.limits.statement;
-        let waits = self.is_begin_due && self.begun_access == Access::Write;
-        if waits && !limit.is_zero() { limit + self.limits.runner } else { limit }
-    }
-
-    /// What has to be sent before the next statement, if anything.
-    fn due(&mut self) -> Option<String> {
-        let end = std::mem::take(&mut self.is_left).then(|| format!("{};\n", self.undoing()));
-        let begin = std::mem::take(&mut self.is_begin_due).then_some(&*self.begun);
-        (end.is_some() || begin.is_some()).then(|| end.unwrap_or_default() + begin.unwrap_or_default())
-    }
-
-    /// The settings every transaction pins, and its limits: the time of one statement, and the time it
-    /// may wait for a lock.
-    pub fn settings(&self, statement: Duration, lock: Duration) -> String {
-        settings(statement, lock, self.facts.version)
     }
 
     /// Makes sure that the ledger is there.
@@ -340,54 +266,6 @@ impl Session {
             self.leave();
             self.is_begin_due = true;
         }
-    }
-
-    /// Leaves a transaction that kept nothing worth keeping: the next message rolls it back, which
-    /// saves a round trip. If none comes, the end of the session does.
-    pub fn leave(&mut self) {
-        self.is_left = true;
-    }
-
-    /// Commits in one round trip, and says what the transaction wrote. `last` is what it does before
-    /// that, like entering itself in the ledger.
-    ///
-    /// The count comes before COMMIT in the same message on purpose. COMMIT of an aborted
-    /// transaction is answered like a success (rust-postgres#1334), but a SELECT in one fails, and
-    /// COMMIT is then not reached.
-    pub fn commit(&mut self, access: Access, last: &str) -> Result<Vec<Wrote>, Error> {
-        let count = match access {
-            Access::Write => written::count(written::HAS_WRITTEN),
-            Access::Read => "select 1;".to_owned(),
-        };
-        let due = self.due().unwrap_or_default();
-        let sql = format!("{due}{last}{count}\n{}", self.closing());
-        let after = written::read(&self.call(self.limits.statement, Hurry::Never, simple(sql))?);
-        self.has_written |= !after.is_empty();
-        Ok(written::since(after, &std::mem::take(&mut self.before)))
-    }
-
-    /// Raises an error when the transaction has deleted more rows than this, cascades included.
-    pub fn deleted_at_most(&self, most: u64) -> String {
-        written::deleted_at_most(&self.before, most)
-    }
-
-    /// Raises an error when the transaction has changed or deleted more than the step itself did.
-    pub fn nothing_else(&self, reach: &[Reach]) -> String {
-        written::nothing_else(&self.before, reach)
-    }
-
-    /// Rolls back in one round trip.
-    pub fn rollback(&mut self) -> Result<(), Error> {
-        self.is_left = false;
-        if std::mem::take(&mut self.is_begin_due) {
-            return Ok(()); // Nothing has begun.
-        }
-        let limit = self.limits.statement;
-        self.call(limit, Hurry::Soon, simple(self.end().to_owned())).map(drop)
-    }
-
-    fn end(&self) -> &'static str {
-        if self.is_spent && !self.is_rehearsal { describe::END } else { self.undoing() }
     }
 
     /// Sends SQL text as it is, in one round trip; rows come back as texts. `limit` zero waits for ever.
@@ -484,21 +362,6 @@ impl Drop for Session {
             let _ = self.closed.recv_timeout(Duration::from_millis(200));
         }
     }
-}
-
-/// The same file means the same rows on every machine. The settings are local to the transaction, so
-/// that they hold behind a pooler and leak nowhere.
-fn settings(statement: Duration, lock: Duration, version: u32) -> String {
-    // Since PostgreSQL 14 a statement can end when its client is gone, instead of running on.
-    let is_checked =
-        if version >= 140_000 { " set local client_connection_check_interval = 5000;" } else { "" };
-    format!(
-        "set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'postgres';
-set local bytea_output = 'hex'; set local extra_float_digits = 1; set local standard_conforming_strings = on;
-set local statement_timeout = {}; set local lock_timeout = {}; set local idle_in_transaction_session_timeout = 60000;{is_checked}\n",
-        statement.as_millis(),
-        lock.as_millis(),
-    )
 }
 
 /// The server error behind an [`Error`], for callers that only care about its code.

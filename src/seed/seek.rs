@@ -1,10 +1,10 @@
 //! Seek: rows of tables that have certain values, for steps that look at rows or delete them.
 
-use super::answer::{self, Finding};
+use super::finding::Finding;
 use super::load::{Group, Load};
 use super::lookup::{Lookups, Operand};
 use super::stage::{self, leaves};
-use super::{Seeding, write};
+use super::{Seeding, problems, write};
 use crate::plan::Statement;
 use crate::plan::quote::identifier;
 
@@ -13,7 +13,7 @@ pub fn count(loads: &[Load]) -> Seeding {
     let mut statement = Statement::default();
     let lookups = Lookups::among_existing(loads);
     let tables = tables(loads, &lookups, &mut statement);
-    let mut selects = vec![answer::problems_select()];
+    let mut selects = vec![problems::problems_select()];
     for load in loads {
         for group in &load.groups {
             selects.push(format!(
@@ -36,7 +36,7 @@ pub fn delete(load: Load) -> Seeding {
     let mut statement = Statement::default();
     let lookups = Lookups::among_existing(&loads);
     let mut tables = tables(&loads, &lookups, &mut statement);
-    let mut selects = vec![answer::problems_select()];
+    let mut selects = vec![problems::problems_select()];
     for group in &loads[0].groups {
         let (table, suffix) = (loads[0].table.sql(), &group.suffix);
         let same = same_values(&loads[0], group, &lookups);
@@ -67,7 +67,7 @@ fn tables(loads: &[Load], lookups: &Lookups, statement: &mut Statement) -> Vec<S
         }
         tables.extend(write::resolved(load, lookups));
     }
-    tables.push(answer::problems(loads, &[], lookups));
+    tables.push(problems::problems(loads, &[], lookups));
     tables
 }
 

@@ -23,7 +23,7 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
-use crate::seed::answer::{Applied, Differing, Obstacle, ObstacleKind};
+use crate::seed::finding::{Applied, Differing, Obstacle, ObstacleKind};
 use crate::seed::load::{Load, Rule, written_key};
 
 /// The kind's line in the register.

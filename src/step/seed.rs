@@ -26,7 +26,7 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
-use crate::seed::answer::{Applied, Finding, diagnostics};
+use crate::seed::finding::{Applied, Finding, diagnostics};
 use crate::seed::load::{Load, Rule, infer_key, written_key};
 use crate::seed::remove::Removal;
 

@@ -1,0 +1,216 @@
+//! Problems: what keeps the whole statement from writing, by row.
+
+use std::collections::BTreeSet;
+
+use super::identify::{same_key, value_of};
+use super::load::{Group, Load};
+use super::lookup::{Find, Lookups, Operand};
+use super::stage::leaf_columns;
+use super::{exact, remove};
+use crate::plan::catalog::Column;
+use crate::plan::quote::{identifier, literal};
+
+/// The most rows of one kind that are told of by name.
+pub const ROWS_SHOWN_MAX: usize = 20;
+/// The most parent rows that are offered instead of one that was not found.
+const CANDIDATES_MAX: usize = 200;
+
+/// `problems(what, load, n, detail, offered)`: what keeps the whole statement from writing.
+/// `scopes` are the conditions of the loads' scopes.
+pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> String {
+    let mut selects = vec![
+        "select null::text as what, 0 as load, 0 as n, null::text as detail, null::text as offered where false"
+            .to_owned(),
+    ];
+    for (load, scope) in loads.iter().zip(scopes) {
+        selects.extend(scope.as_ref().and_then(|scope| remove::too_many(load, scope)));
+    }
+    for load in loads {
+        for (group_number, group) in load.groups.iter().enumerate() {
+            for number in inexact_leaves(group) {
+                selects.push(format!(
+                    "select 'inexact', {}, x.n, '{number}', x.l{number} from stage_{} x where x.l{number} is not null",
+                    load.number, group.suffix
+                ));
+            }
+            if group.is_removed {
+                selects.extend(several(load, group, lookups));
+                continue;
+            }
+            for find in &lookups.groups[&group.suffix].finds {
+                selects.push(unfound(load, group, group_number, find, lookups));
+            }
+            if load.updates.is_some() {
+                selects.extend(several(load, group, lookups));
+                selects.extend(fixed(load, group, lookups));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for load in loads {
+        let mut key = load.key.clone();
+        key.sort_unstable();
+        if !key.is_empty() && seen.insert((load.table.oid, key)) {
+            selects.extend(duplicates(loads, load, lookups));
+        }
+    }
+    format!(
+        "problems(what, load, n, detail, offered) as materialized (\n  {}\n)",
+        selects.join("\n  union all\n  ")
+    )
+}
+
+/// The problems of any statement, as part of its answer.
+pub fn problems_select() -> String {
+    format!(
+        "(select what, load::text, n::text, detail, offered from problems order by load, n limit {ROWS_SHOWN_MAX})"
+    )
+}
+
+/// The numbers of a group's staged columns that say what a value would become.
+pub fn inexact_leaves(group: &Group) -> Vec<usize> {
+    let columns = leaf_columns(group.targets()).into_iter().enumerate();
+    columns.filter(|(_, column)| exact::changed(column, "", "").is_some()).map(|(at, _)| at + 1).collect()
+}
+
+/// Rows of the group for which a lookup found none or several.
+fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups: &Lookups) -> String {
+    // When an inner lookup fails, the outer one must; only the inner one is told.
+    let inner_held: String = find
+        .conditions
+        .iter()
+        .filter_map(|(_, operand)| match operand {
+            Operand::Found(number, _) => Some(format!(" and x.r{number}_n = 1")),
+            Operand::Leaf(_) | Operand::Null => None,
+        })
+        .collect();
+    let offered = match find.conditions.as_slice() {
+        [(column, Operand::Leaf(_))] => {
+            let column = identifier(&column.name);
+            let mut from = format!("select p.{column}::text as v from {} p", find.parent.sql());
+            if lookups.needed.contains_key(&find.parent.oid) {
+                from.push_str(&format!(
+                    " union all select p.{column}::text from added_{} p where p.is_new",
+                    find.parent.oid
+                ));
+            }
+            format!(
+                "case when x.r{}_n = 0 then (select json_agg(o.v)::text from ({from} limit {CANDIDATES_MAX}) o) end",
+                find.number
+            )
+        }
+        _ => "null::text".to_owned(),
+    };
+    format!(
+        "select case when x.r{0}_n = 0 then 'missing' else 'ambiguous' end, {1}, x.n, '{group_number}.{0}', {offered}\n  from resolved_{2} x where {3}x.r{0}_n <> 1{inner_held}",
+        find.number,
+        load.number,
+        group.suffix,
+        only_new(load)
+    )
+}
+
+/// The condition on rows whose values are written: all of them where those that are there are updated.
+fn only_new(load: &Load) -> &'static str {
+    if load.updates.is_some() { "" } else { "x.is_new and " }
+}
+
+/// Rows that would update several, when nothing keeps the key unique.
+fn several(load: &Load, group: &Group, lookups: &Lookups) -> Option<String> {
+    (!load.has_unique_key()).then(|| {
+        format!(
+            "select 'several', {}, x.n, null, null from resolved_{} x\n  where not x.is_new and (select count(*) from {} t where {}) > 1",
+            load.number,
+            group.suffix,
+            load.table.sql(),
+            same_key(load, group, lookups, "x", false)
+        )
+    })
+}
+
+/// Values that differ in a column that no update may name.
+fn fixed(load: &Load, group: &Group, lookups: &Lookups) -> Vec<String> {
+    let given = lookups.groups[&group.suffix].given.iter();
+    let columns = given.filter_map(|(name, _)| load.table.column(name));
+    let fixed = columns.filter(|column| column.identity == "a" && load.is_updated(column));
+    fixed
+        .filter_map(|column| {
+            let value = value_of(load, group, lookups, &column.name)?;
+            let own = format!("t.{}", identifier(&column.name));
+            Some(format!(
+                "select 'fixed', {}, x.n, {}, {own}::text from resolved_{} x join {} t on {}\n  where not x.is_new and {}",
+                load.number,
+                literal(&column.name),
+                group.suffix,
+                load.table.sql(),
+                same_key(load, group, lookups, "x", false),
+                column.differs(&own, &format!("x.{value}"))
+            ))
+        })
+        .collect()
+}
+
+/// Rows for the table of a load, whichever load they are in, that have the same values in its key
+/// as one before them. Rows of other loads alone are told apart by their own keys.
+fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> Option<String> {
+    let sorted = |load: &Load| {
+        let mut key: Vec<String> = load.key.iter().map(|name| (*name).to_owned()).collect();
+        key.sort_unstable();
+        key
+    };
+    let of_table = || loads.iter().filter(|load| load.table.oid == keyed.table.oid);
+    let rows: usize = of_table().flat_map(|load| &load.groups).map(|group| group.rows.len()).sum();
+    if rows < 2 {
+        return None; // Looking for a second one costs more than the rest of the statement.
+    }
+    let mut selects = Vec::new();
+    for load in of_table() {
+        let is_own_key = sorted(load) == sorted(keyed);
+        for group in &load.groups {
+            let values = keyed.key.iter().enumerate().map(|(at, name)| {
+                let column = load.table.column(name)?;
+                let value = key_value(load, group, lookups, column, is_own_key)?;
+                Some(format!(
+                    "{} as k{}",
+                    column.comparable(&format!("{value}::{}", column.type_name)),
+                    at + 1
+                ))
+            });
+            // A row that leaves a part of the key to the server is like no other.
+            if let Some(values) = values.collect::<Option<Vec<_>>>() {
+                selects.push(format!(
+                    "select {} as load, x.n, {is_own_key} as is_own, {} from new_{} x where {}true",
+                    load.number,
+                    values.join(", "),
+                    group.suffix,
+                    only_new(load)
+                ));
+            }
+        }
+    }
+    if selects.is_empty() {
+        return None;
+    }
+    let keys: Vec<String> = (1..=keyed.key.len()).map(|at| format!("k{at}")).collect();
+    Some(format!(
+        "select 'duplicate', d.load, d.n, d.first, null from (\n    select load, n, row_number() over w as at, first_value(load || '.' || n) over w as first,\n      bool_or(is_own) over (partition by {1}) as is_own\n    from ({0}) k window w as (partition by {1} order by load, n)\n  ) d where d.at > 1 and d.is_own",
+        selects.join(" union all "),
+        keys.join(", "),
+    ))
+}
+
+/// What a row of the group has in a column of a key, if that can be known.
+fn key_value(
+    load: &Load,
+    group: &Group,
+    lookups: &Lookups,
+    column: &Column,
+    is_own_key: bool,
+) -> Option<String> {
+    match (value_of(load, group, lookups, &column.name), &column.default) {
+        (Some(value), _) => Some(format!("x.{value}")),
+        (None, Some(default)) if column.is_default_fixed => Some(format!("({default})")),
+        (None, None) if is_own_key => Some("null".to_owned()),
+        _ => None,
+    }
+}
