@@ -17,7 +17,7 @@ fn database(encoding: &str) -> Database {
     let maker = Database { name: "postgres".to_owned() };
     maker.execute(&format!("drop database {}", database.name));
     maker.execute(&format!(
-        "create database {} encoding '{encoding}' template template0 lc_collate 'C' lc_ctype 'C'",
+        "create database {} encoding '{encoding}' template template0 locale_provider libc lc_collate 'C' lc_ctype 'C'",
         database.name
     ));
     database
