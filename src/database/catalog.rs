@@ -41,7 +41,9 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
     let mut answer = session.simple(first + READ, session.limits.statement)?;
     let parents = parents_missing(&answer);
     if !parents.is_empty() {
-        let reached = REACHED.replace("{parents}", &parents.join(","));
+        let known: Vec<&str> =
+            answer.iter().filter(|row| text(row, 0) == "table").map(|row| text(row, 1)).collect();
+        let reached = REACHED.replace("{parents}", &parents.join(",")).replace("{known}", &known.join(","));
         answer.extend(session.simple(reached + READ, session.limits.statement)?);
     }
     let details = Details::read(session, &answer)?;
@@ -182,14 +184,14 @@ fn table<'c>(catalog: &'c mut Catalog, oid: &str) -> Option<&'c mut Table> {
     catalog.tables.iter_mut().find(|table| table.oid == oid)
 }
 
-/// Keeps the ids of tables and of all that their foreign keys lead to, as a setting that ends with the
-/// message.
+/// Keeps the ids of tables and of all that their foreign keys lead to, without those that are known
+/// already, as a setting that ends with the message.
 const REACHED: &str = "with recursive reached(oid) as (
   select a.oid from unnest(array[{parents}]::oid[]) a(oid)
   union
   select k.confrelid from reached r join pg_catalog.pg_constraint k on k.conrelid = r.oid and k.contype = 'f'
 )
-select set_config('seedbed.tables', (select string_agg(oid::text, ',') from reached), true);
+select set_config('seedbed.tables', (select string_agg(oid::text, ',') from reached where oid <> all (array[{known}]::oid[])), true);
 ";
 
 /// What there is of the tables whose ids were kept.

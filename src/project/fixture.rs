@@ -132,8 +132,7 @@ impl Fixture {
                         "mode" => fixture.mode = reading.choice(entry.value, "mode", Mode::WORDS),
                         "insert_only" => fixture.insert_only = reading.names(entry.value, "`insert_only`"),
                         key if exact::KEYS.contains(&key) => {
-                            let span = entry.key_span;
-                            fixture.exact.get_or_insert_with(|| Exact::new(span)).read(reading, entry);
+                            fixture.exact.get_or_insert_default().read(reading, entry);
                         }
                         "defaults" => {
                             defaults = reading.map(entry.value, "`defaults`").unwrap_or_default();
@@ -191,9 +190,10 @@ impl Fixture {
                 ),
             (Some(Mode::Exact), _) | (_, None) => {}
             (_, Some(exact)) => {
-                let words: Vec<String> = exact::KEYS.iter().map(|key| format!("`{key}`")).collect();
-                let message = format!("{} belong to `mode: exact`", words.join(", "));
-                reading.problem_help(exact.span, message, "say `mode: exact`, or leave it out");
+                if let Some(span) = exact.span {
+                    let message = "`scope`, `max_delete` and `allow_empty` belong to `mode: exact`";
+                    reading.problem_help(span, message, "say `mode: exact`, or leave it out");
+                }
             }
         }
     }

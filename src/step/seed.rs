@@ -326,7 +326,11 @@ fn removal<'c>(
         Some(Scope::Rows(cells)) => resolver.targets(table, cells, problems),
         _ => Vec::new(),
     };
-    Removal { scope, delete_max: exact.delete_max, place: Place::new(resolver.source, exact.span) }
+    Removal {
+        scope,
+        delete_max: exact.delete_max,
+        place: Place::new(resolver.source, exact.span.unwrap_or_default()),
+    }
 }
 
 fn word(mode: Mode) -> &'static str {

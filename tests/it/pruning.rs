@@ -122,6 +122,9 @@ fn what_would_go_with_them_keeps_them() {
     refused(&schema("no action"), fixture, &[], "1", &["violates foreign key constraint"]);
     let allowed = fixture.replace("scope", "cascade: allow\nscope");
     settles(&schema("cascade"), &allowed, "children -2, t -1", &["1|a"]);
+    let named = "cascade: allow\nkey: [name]\nrows:\n- {name: b, _delete: true}\n";
+    settles(&schema("cascade"), named, "children -2, t -1", &["1|a"]);
+    refused(&schema("cascade"), &named.replace("allow", "refuse"), &[], "1", &["2 of children"]);
 }
 
 #[test]

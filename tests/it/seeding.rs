@@ -676,3 +676,15 @@ fn json_is_stored_as_it_is_written() {
         refused(schema, &[("t", fixture)], expected);
     }
 }
+
+#[test]
+fn foreign_keys_that_lead_back_through_tables_nobody_named_are_read_once() {
+    check(
+        "create table a (id serial primary key, name text unique not null, b_id int);
+         create table b (id serial primary key, name text unique not null, a_id int references a);
+         alter table a add foreign key (b_id) references b; insert into b (name) values ('old')",
+        &[("a", "- {name: x, b: old}\n- {name: y}\n")],
+        "select a.name, b.name from a left join b on b.id = a.b_id order by 1",
+        &["x|old", "y|null"],
+    );
+}

@@ -120,10 +120,10 @@ impl Session {
 
     /// Rolls back in one round trip.
     pub fn rollback(&mut self) -> Result<(), Error> {
-        self.is_left = false;
         if std::mem::take(&mut self.is_begin_due) {
-            return Ok(()); // Nothing has begun.
+            return Ok(()); // Nothing has begun. What was left ends with the next message, as ever.
         }
+        self.is_left = false;
         let limit = self.limits.statement;
         self.call(limit, Hurry::Soon, simple(self.end().to_owned())).map(drop)
     }
