@@ -67,7 +67,7 @@ pub fn compile(loads: &[Load]) -> Result<Seeding, Diagnostic> {
     }
     let mut scopes = Vec::new();
     for load in loads {
-        let (doomed, scope) = remove::doomed(load, &lookups, &mut statement).unzip();
+        let (doomed, scope) = remove::doomed(load, loads, &lookups, &mut statement).unzip();
         tables.extend(doomed);
         scopes.push(scope);
     }

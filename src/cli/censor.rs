@@ -30,6 +30,8 @@ pub fn keep(dsn: &Dsn) {
             spellings.push(spelling);
         }
     }
+    // One may be the beginning of another.
+    spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
 }
 
 /// The text without any of the passwords.

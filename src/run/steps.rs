@@ -213,10 +213,14 @@ fn attempt(
     let judgement = match judged {
         Ok(judgement) => judgement,
         Err(wrong) => {
+            session.note_written();
             session.leave();
             return Ok(Err(wrong));
         }
     };
+    if judgement.outcome.has_written() {
+        session.note_written();
+    }
     let is_refusal = batch.refusals.iter().any(|(_, outcome)| *outcome == judgement.outcome);
     let is_accepted = step.accepted.contains(&judgement.outcome) && !is_refusal;
     if !is_accepted || !judgement.outcome.has_written() {

@@ -19,6 +19,7 @@ pub fn select(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> S
             remove::suffixes(load).map(|suffix| format!("(select count(*) from removed_{suffix})")).collect();
         if !removed.is_empty() {
             selects.push(count("deleted", removed));
+            selects.push(count("to_delete", vec![remove::wanted(load, lookups)]));
         }
         selects.extend(scope.iter().flat_map(|scope| remove::outside(load, lookups, scope)));
         let given = || load.groups.iter().filter(|group| !group.is_removed);

@@ -141,6 +141,7 @@ impl Finding {
             .collect();
         let mut obstacles = self.obstacles(answer);
         let mut wanted = vec![0; self.loads.len()];
+        let mut to_delete = vec![0; self.loads.len()];
         for row in answer {
             let at = number(row, 1).saturating_sub(1);
             let (Some(load), Some(result)) = (self.loads.get(at), applied.get_mut(at)) else { continue };
@@ -148,6 +149,7 @@ impl Finding {
                 "created" => result.created = number(row, 2),
                 "wanted" => wanted[at] = number(row, 2),
                 "updated" => result.updated = number(row, 2),
+                "to_delete" => to_delete[at] = number(row, 2),
                 "deleted" => result.deleted = number(row, 2),
                 "outside" => result.outside.push(number(row, 2)),
                 "there" => result.there = number(row, 2),
@@ -170,6 +172,9 @@ impl Finding {
                 .extend(told.filter_map(|((load, wanted), result)| load.swallowed(*wanted, result.created)));
         }
         if obstacles.is_empty() {
+            for ((load, result), wanted) in self.loads.iter().zip(&applied).zip(&to_delete) {
+                obstacles.extend(load.kept(*wanted, result.deleted));
+            }
             for (load, result) in self.loads.iter().zip(&applied).filter(|(load, _)| load.updates) {
                 let kept = result.differing.iter().filter(|_| result.updated == 0);
                 obstacles.extend(kept.map(|cell| Obstacle {
@@ -209,6 +214,12 @@ impl Finding {
                 let message = format!("{rows} of `{}` cannot be found again by the key", load.table);
                 let help = "let the trigger leave the columns of the key alone, or take others as the key";
                 wrong.push(undone(message, &load.place).help(help));
+            }
+            if result.deleted > 0 {
+                let message =
+                    format!("{} of `{}` would be deleted again", count(result.deleted, "row"), load.table);
+                let help = "let no other row of the step, and no trigger, bring back what is deleted";
+                wrong.push(undone(message, load.removal.as_ref().unwrap_or(&load.place)).help(help));
             }
             if load.updates {
                 wrong.extend(result.differing.iter().map(|cell| unsettled(&load.table, cell)));
@@ -333,6 +344,19 @@ impl Told {
             .at_place(self.place.clone())
             .help("a BEFORE trigger that returns NULL drops its row: let it return NEW");
         Some(Obstacle { kind: ObstacleKind::Swallowed, diagnostic })
+    }
+
+    fn kept(&self, wanted: usize, deleted: usize) -> Option<Obstacle> {
+        let message = format!(
+            "{} of `{}` {} to be deleted and {deleted} went: a trigger, rule or policy kept the rest",
+            count(wanted, "row"),
+            self.table,
+            if wanted == 1 { "was" } else { "were" },
+        );
+        let diagnostic = Diagnostic::error(message)
+            .at_place(self.removal.as_ref().unwrap_or(&self.place).clone())
+            .help("a BEFORE trigger that returns NULL keeps its row: let it return OLD");
+        (wanted > deleted).then_some(Obstacle { kind: ObstacleKind::Swallowed, diagnostic })
     }
 
     fn too_many(&self, row: &[Option<String>]) -> Option<Obstacle> {

@@ -149,7 +149,9 @@ fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
         Rule::TableIsEmpty => format!("(select is_empty from empty_{})", load.number),
         Rule::KeyIsMissing => {
             let same = same_key(load, group, lookups, "s", true);
-            format!("not exists (select from {} t where {same})", load.table.sql())
+            // A row whose parent is not there is new, whatever NULL may be equal to: its parent is missed.
+            let unfound = lookups.counts(group).map(|count| format!(" or {count} = 0")).collect::<String>();
+            format!("(not exists (select from {} t where {same}){unfound})", load.table.sql())
         }
     }
 }

@@ -88,7 +88,7 @@ impl<'c> Load<'c> {
             groups: Vec::new(),
             places: Vec::new(),
         };
-        let mut shapes: Vec<Vec<String>> = Vec::new();
+        let mut shapes: Vec<(bool, Vec<String>)> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             load.places.push(Place::new(resolver.source, row.span));
             let mut wrong = Vec::new();
@@ -103,7 +103,7 @@ impl<'c> Load<'c> {
             problems.append(&mut wrong);
             let mut shape: Vec<String> = targets.iter().map(Target::shape).collect();
             shape.sort();
-            shape.extend(row.is_removed.then(|| "removed".to_owned()));
+            let shape = (row.is_removed, shape);
             targets.sort_by_cached_key(Target::shape);
             let found = shapes.iter().position(|known| *known == shape);
             let group = found.unwrap_or_else(|| {

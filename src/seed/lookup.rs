@@ -147,6 +147,15 @@ impl<'c> Lookups<'c> {
         joins
     }
 
+    /// How many rows each early lookup of a group finds, in the select that joins them.
+    pub fn counts<'s>(&'s self, group: &Group) -> impl Iterator<Item = String> + 's {
+        let finds = self.groups[&group.suffix].finds.iter().filter(|find| find.is_early);
+        finds.map(|find| match self.needed.contains_key(&find.parent.oid) {
+            true => format!("t{0}.n + m{0}.n", find.number),
+            false => format!("t{}.n", find.number),
+        })
+    }
+
     /// The columns those joins add.
     pub fn outputs(&self, group: &Group, early: bool) -> String {
         let mut outputs = String::new();

@@ -35,6 +35,13 @@ pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) ->
             }
             if group.is_removed {
                 selects.extend(several(load, group, lookups));
+                let finds = lookups.groups[&group.suffix].finds.iter();
+                selects.extend(finds.map(|find| {
+                    format!(
+                        "select 'ambiguous', {}, x.n, '{group_number}.{1}', null from resolved_{2} x where x.r{1}_n > 1",
+                        load.number, find.number, group.suffix
+                    )
+                }));
                 continue;
             }
             for find in &lookups.groups[&group.suffix].finds {

@@ -22,16 +22,21 @@ pub struct Removal<'c> {
     pub place: Place,
 }
 
-/// `doomed_…`: the rows of the scope that no row of the load is. Their condition comes back, for the
-/// others that need it.
-pub fn doomed(load: &Load, lookups: &Lookups, statement: &mut Statement) -> Option<(String, String)> {
+/// `doomed_…`: the rows of the scope that no row of the step is, in whatever load it stands. Their condition
+/// comes back, for the others that need it.
+pub fn doomed(
+    load: &Load,
+    loads: &[Load],
+    lookups: &Lookups,
+    statement: &mut Statement,
+) -> Option<(String, String)> {
     let removal = load.removal.as_ref()?;
     let scope = condition(&removal.scope, "t", 1, statement);
-    let named: String = load
-        .groups
-        .iter()
-        .map(|group| {
-            let same = same_key(load, group, lookups, "x", false);
+    let of_table = loads.iter().filter(|it| it.table.oid == load.table.oid && !it.key.is_empty());
+    let named: String = of_table
+        .flat_map(|it| it.groups.iter().map(move |group| (it, group)))
+        .map(|(it, group)| {
+            let same = same_key(it, group, lookups, "x", false);
             format!("\n    and not exists (select from resolved_{} x where {same})", group.suffix)
         })
         .collect();
@@ -41,6 +46,16 @@ pub fn doomed(load: &Load, lookups: &Lookups, statement: &mut Statement) -> Opti
         load.table.sql()
     );
     Some((expression, scope))
+}
+
+/// How many rows there are to delete, as an SQL expression: each is there.
+pub fn wanted(load: &Load, lookups: &Lookups) -> String {
+    let named = load.groups.iter().filter(|group| group.is_removed).map(|group| {
+        let same = same_row(load, group, lookups);
+        format!("(select count(*) from {} t join resolved_{} x on {same})", load.table.sql(), group.suffix)
+    });
+    let doomed = load.removal.iter().map(|_| format!("(select count(*) from doomed_{})", load.number));
+    named.chain(doomed).collect::<Vec<_>>().join(" + ")
 }
 
 /// What keeps the doomed rows from being deleted: there are too many of them.
@@ -66,7 +81,7 @@ pub fn deletes(load: &Load, lookups: &Lookups) -> Vec<String> {
         .iter()
         .filter(|group| group.is_removed)
         .map(|group| {
-            let same = same_key(load, group, lookups, "x", false);
+            let same = same_row(load, group, lookups);
             format!(
                 "removed_{0} as (\n  delete from {table} t using resolved_{0} x\n  where {same} and not exists (select from problems)\n  returning 1\n)",
                 group.suffix
@@ -80,6 +95,14 @@ pub fn deletes(load: &Load, lookups: &Lookups) -> Vec<String> {
         ));
     }
     expressions
+}
+
+/// The condition under which the table's row `t` is the row `x` that is to be removed. One whose parent is
+/// not there is not there either, whatever NULL may be equal to.
+pub fn same_row(load: &Load, group: &Group, lookups: &Lookups) -> String {
+    let finds = lookups.groups[&group.suffix].finds.iter();
+    let found: String = finds.map(|find| format!(" and x.r{}_n = 1", find.number)).collect();
+    same_key(load, group, lookups, "x", false) + &found
 }
 
 /// The names of those expressions.

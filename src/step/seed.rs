@@ -116,20 +116,25 @@ impl Action for Seed {
                         ),
                 );
             }
-            let own = project.fixtures_named(&name.text).filter_map(|fixture| fixture.mode);
-            if let Some(own) = own.min().filter(|own| self.mode.is_some_and(|step| step > *own)) {
+        }
+        for fixture in self.fixtures(project) {
+            let named = self.fixtures.iter().find(|name| name.text == fixture.name);
+            let span = named.map_or(fixture.table.span, |name| name.span);
+            let name = named.map_or(&fixture.table.text, |name| &name.text);
+            if let Some(own) = fixture.mode.filter(|own| self.mode.is_some_and(|step| step > *own)) {
                 problems.push(
-                    Diagnostic::error(format!("the step's mode does more than `{}` allows", name.text))
-                        .at(source, name.span)
+                    Diagnostic::error(format!("the step's mode does more than `{name}` allows"))
+                        .at(source, span)
                         .note(format!("the fixture says `mode: {}`", word(own)))
                         .help("a step may lower a fixture's mode, never raise it"),
                 );
-            }
-            let unscoped = |fixture: &Fixture| fixture.mode.is_none() && self.mode == Some(Mode::Exact);
-            if project.fixtures_named(&name.text).any(unscoped) {
+            } else if self.mode(fixture) == Mode::Exact
+                && fixture.exact.as_ref().is_none_or(|it| it.scope.is_none())
+                && fixture.mode.is_none()
+            {
                 problems.push(
-                    Diagnostic::error(format!("`{}` does not say what `exact` may delete", name.text))
-                        .at(source, name.span)
+                    Diagnostic::error(format!("`{name}` does not say what `exact` may delete"))
+                        .at(source, span)
                         .help("say `mode: exact` in the fixture, with a `scope`"),
                 );
             }
@@ -187,6 +192,9 @@ impl Seed {
                 Purpose::Remove => {
                     let rows = others.map(|row| Row { is_removed: true, ..row.clone() }).collect();
                     Some((rows, Mode::Insert))
+                }
+                _ if self.mode(fixture) == Mode::IfEmpty && fixture.rows.iter().any(|row| row.is_removed) => {
+                    Some((others.cloned().collect(), Mode::IfEmpty))
                 }
                 // What only comes along is there afterwards, and nothing else is done to its table.
                 _ if at > named => Some((others.cloned().collect(), self.mode(fixture).min(Mode::Insert))),

@@ -234,3 +234,86 @@ fn unseed_removes_exactly_what_the_fixtures_name() {
     assert!(run(&["unseed", "parents", "t"]).text.contains("parents -2, t -2"));
     assert_eq!(run(&["unseed"]).status, "2");
 }
+
+#[test]
+fn a_row_to_delete_is_no_other_row() {
+    // A column of that name is no mark.
+    settles(
+        "create table t (email text primary key, removed boolean); insert into t values ('a', true), ('b', true)",
+        "mode: upsert\nrows:\n- {email: b, _delete: true}\n- {email: a, removed: false}\n",
+        "updated    t ~1 -1",
+        &["a|false"],
+    );
+    // A parent that is not there is not NULL.
+    let schema = "create table parents (id int primary key, code text unique, kind text); insert into parents values (1, 'x', 'k'), (2, 'y', 'k');
+         create table t (name text, parent_id int references parents, unique nulls not distinct (parent_id, name));
+         insert into t values ('Books', null), ('Books', 1)";
+    let fixture = |parent: &str| {
+        format!("key: [parent_id, name]\nrows:\n- {{name: Books, parent_id: {{{parent}}}, _delete: true}}\n")
+    };
+    let database = database(schema);
+    let gone = seed(&database, &fixture("code: gone"), &[]);
+    assert!(gone.text.contains("unchanged"), "{}", gone.text);
+    assert_eq!(database.rows("select count(*) from t"), ["2"]);
+    refused(schema, &fixture("kind: k"), &[], "1", &["`parents` has several rows with kind = 'k'"]);
+    let missing = "key: [parent, name]\nrows:\n- {name: Books, parent: gone}\n";
+    refused(schema, missing, &[], "1", &["`parents` has no row with code = 'gone'"]);
+}
+
+#[test]
+fn what_stays_or_comes_back_is_told() {
+    let schema = |event: &str, body: &str| {
+        format!(
+            "create table t (name text primary key, size int); insert into t values ('a', 1), ('b', 2);
+             create function f() returns trigger language plpgsql as $$ begin {body} end $$;
+             create trigger f {event} on t for each row execute function f()"
+        )
+    };
+    let fixtures = ["- {name: a, _delete: true}\n", "mode: exact\nscope: all\nrows:\n- {name: b, size: 2}\n"];
+    for fixture in fixtures {
+        refused(
+            &schema("before delete", "return null;"),
+            fixture,
+            &[],
+            "1",
+            &["1 row of `t` was to be deleted and 0 went"],
+        );
+        let back = "insert into t values (old.name, old.size); return null;";
+        refused(&schema("after delete", back), fixture, &[], "1", &["1 row of `t` would be deleted again"]);
+    }
+}
+
+#[test]
+fn rows_that_another_fixture_of_the_step_names_are_spared() {
+    let database =
+        database("create table t (name text primary key, size int); insert into t values ('x', 0), ('c', 3)");
+    let directory = project(&[
+        (
+            "scenarios/a.yaml",
+            "scenario: Two\nsteps:
+- seed: Both
+  fixtures: [t, more]
+- seed: If there is none
+  fixtures: first
+  mode: if-empty
+",
+        ),
+        ("fixtures/t.yaml", "mode: exact\nscope: all\nrows:\n- {name: a, size: 1}\n"),
+        ("fixtures/more.yaml", "tables: {t: [{name: b, size: 2}, {name: c, size: 3}]}\n"),
+        ("fixtures/first.yaml", "tables: {t: [{name: a, _delete: true}, {name: z}]}\n"),
+    ]);
+    let output = Seedbed::new(directory.path()).run(&["run", "--url", &database.url()]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(database.rows("select name from t order by 1"), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_step_cannot_make_its_own_rows_exact_without_a_scope() {
+    let directory = project(&[(
+        "scenarios/a.yaml",
+        "scenario: Own\nsteps:\n- seed: Own\n  mode: exact\n  tables: {t: [{name: a}]}\n",
+    )]);
+    let output = Seedbed::new(directory.path()).run(&["check"]);
+    assert_eq!(output.status, "2", "{}", output.text);
+    assert!(output.text.contains("`t` does not say what `exact` may delete"), "{}", output.text);
+}

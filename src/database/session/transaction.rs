@@ -84,6 +84,12 @@ impl Session {
         settings(statement, lock, self.facts.version)
     }
 
+    /// Notes that the transaction may have written something. The server goes on counting it for a while,
+    /// also when it is rolled back.
+    pub fn note_written(&mut self) {
+        self.has_written |= self.begun_access == Access::Write;
+    }
+
     /// Leaves a transaction that kept nothing worth keeping: the next message rolls it back, which
     /// saves a round trip. If none comes, the end of the session does.
     pub fn leave(&mut self) {
@@ -124,6 +130,7 @@ impl Session {
             return Ok(()); // Nothing has begun. What was left ends with the next message, as ever.
         }
         self.is_left = false;
+        self.note_written();
         let limit = self.limits.statement;
         self.call(limit, Hurry::Soon, simple(self.end().to_owned())).map(drop)
     }

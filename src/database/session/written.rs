@@ -91,7 +91,7 @@ pub fn nothing_else(before: &[Wrote], reach: &[Reach]) -> String {
       from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       left join (values {}) e(schema, name, updated, deleted) on e.schema = n.nspname and e.name = c.relname
       where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
-    ) c left join (select oid, sum(updated) as updated, sum(deleted) as deleted from (values {}) v(oid, updated, deleted) group by oid) l on l.oid = c.root
+    ) c left join (select coalesce(pg_partition_root(v.oid), v.oid) as oid, sum(v.updated) as updated, sum(v.deleted) as deleted from (values {}) v(oid, updated, deleted) group by 1) l on l.oid = c.root
     cross join lateral (select coalesce(l.updated, 0) as updated, coalesce(l.deleted, 0) as deleted) o
     group by c.root having sum(c.updated + c.deleted) > max(o.updated + o.deleted)
   ) w;
