@@ -317,3 +317,27 @@ fn a_step_cannot_make_its_own_rows_exact_without_a_scope() {
     assert_eq!(output.status, "2", "{}", output.text);
     assert!(output.text.contains("`t` does not say what `exact` may delete"), "{}", output.text);
 }
+
+#[test]
+fn a_dry_run_leaves_constraints_as_they_begin() {
+    let database = database(
+        "create table t (id int primary key); insert into t values (1);
+         create table children (t_id int references t deferrable initially immediate);
+         create table later (t_id int references t deferrable initially deferred);
+         insert into children values (1); create table notes (n int primary key)",
+    );
+    let directory = project(&[(
+        "scenarios/a.yaml",
+        "scenario: Dry\nsteps:
+- {add: First, into: notes, row: {n: 1}}
+- {delete: Immediate, from: t, where: {id: 1}, expect: restricted}
+- {add: Deferred, into: later, row: {t_id: 1}}
+",
+    )]);
+    for arguments in [&["--dry-run"][..], &[]] {
+        let output =
+            Seedbed::new(directory.path()).run(&[&["run", "--url", &database.url()], arguments].concat());
+        assert_eq!(output.status, "0", "{}", output.text);
+        assert!(output.text.contains("restricted"), "{}", output.text);
+    }
+}

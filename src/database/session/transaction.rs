@@ -8,6 +8,15 @@ use crate::database::describe;
 use crate::database::error::Error;
 use crate::plan::{Access, Answer, Reach};
 
+/// Checks what a commit would check, puts the constraints back to how they begin, and goes on.
+const CLOSE_REHEARSED: &str = "set constraints all immediate;
+do $$ declare names text; begin
+  select string_agg(distinct format('%I.%I', n.nspname, c.conname), ', ') into names
+  from pg_catalog.pg_constraint c join pg_catalog.pg_namespace n on n.oid = c.connamespace where c.condeferred;
+  if names is not null then execute 'set constraints ' || names || ' deferred'; end if;
+end $$;
+release savepoint seedbed_step";
+
 impl Session {
     /// What begins a transaction.
     pub fn opening(&self, access: Access) -> &'static str {
@@ -22,9 +31,7 @@ impl Session {
     pub fn closing(&self) -> &'static str {
         match self.is_rehearsal {
             // What a commit would check is checked here.
-            true => {
-                "set constraints all immediate; set constraints all deferred; release savepoint seedbed_step"
-            }
+            true => CLOSE_REHEARSED,
             false => "commit",
         }
     }
