@@ -90,7 +90,6 @@ pub type Compile = Box<dyn Fn(&Description) -> Result<Question, Vec<Diagnostic>>
 pub type Judge = Box<dyn Fn(&Answer) -> Result<Judgement, Vec<Diagnostic>> + Send + Sync>;
 
 /// How far a batch that deletes goes.
-#[derive(Default)]
 pub struct Deletion {
     /// Tables, quoted, that nobody else may write to meanwhile: what is not named in them is deleted.
     pub alone: Vec<String>,

@@ -7,9 +7,9 @@
 //!   mode: if-empty                         # for fixtures that allow more, do only this much
 //! ```
 //!
-//! Outcomes: `created` when a row was inserted, `updated` when none was and one got values, `skipped` when every fixture was left alone because
-//! its table has rows, `unchanged` when every row was there. References between the fixtures of a
-//! step are resolved whatever their order.
+//! Outcomes: `created` when a row was inserted, `updated` when none was and one got values or was
+//! deleted, `skipped` when every fixture was left alone because its table has rows, `unchanged` when
+//! nothing had to be done. References between the fixtures of a step are resolved whatever their order.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

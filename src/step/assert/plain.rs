@@ -85,5 +85,8 @@ mod tests {
         }
         assert!(holds("a", "a b", Match::Contained));
         assert!(!holds("a a", "a b", Match::Contained));
+        // Nobody has read what `b` would be as a number.
+        assert!(held(&rows("1"), &rows("1 b"), Match::Contained, false).is_none());
+        assert!(held(&rows("1 2"), &rows("1 2"), Match::Contained, false).is_some());
     }
 }
