@@ -7,7 +7,9 @@
 pub mod catalog;
 pub mod cell;
 pub mod description;
+pub mod fit;
 pub mod float;
+pub mod intake;
 pub mod quote;
 pub mod resolve;
 pub mod staged;
@@ -18,6 +20,7 @@ use crate::project::diagnostic::Diagnostic;
 use crate::project::source::Place;
 use crate::step::Outcome;
 use description::Description;
+use intake::Unit;
 
 /// One transaction: a statement, and what its answer means.
 pub struct Batch {
@@ -50,6 +53,13 @@ pub struct Shortcut {
 pub enum Shape {
     /// It is ready.
     Ready(Question),
+    /// It is several statements with rows of files between them, and one answer.
+    Series {
+        /// What is done, in order.
+        units: Vec<Unit>,
+        /// What all of their answers mean together.
+        judge: Judge,
+    },
     /// A query of the author's decides by its columns what is sent.
     Described {
         /// The query as it is. It is never run so, only described.
@@ -137,6 +147,7 @@ impl Batch {
     pub fn first(&self) -> &Statement {
         match &self.shape {
             Shape::Ready(question) => &question.statement,
+            Shape::Series { units, .. } => &units[0].statement,
             Shape::Described { query, .. } => query,
         }
     }

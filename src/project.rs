@@ -2,6 +2,7 @@
 //!
 //! Nothing in here touches a database, and only [`load`] touches the file system.
 
+pub mod bulk;
 pub mod check;
 pub mod control;
 pub mod diagnostic;
@@ -17,6 +18,9 @@ pub mod value;
 pub mod written;
 pub mod yaml;
 
+use std::sync::Arc;
+
+use bulk::Bulk;
 use diagnostic::Diagnostic;
 use fixture::Fixture;
 use migration::Migration;
@@ -51,6 +55,16 @@ impl Project {
         for source in files.fixtures {
             project.fixtures.extend(Fixture::parse(source, &mut problems));
         }
+        for fixture in &mut project.fixtures {
+            fixture.find_file(&files.bulk, &mut problems);
+        }
+        let is_named = |file: &Arc<Bulk>| {
+            let names = project.fixtures.iter().filter_map(|fixture| fixture.bulk.as_ref());
+            names.into_iter().any(|named| Arc::ptr_eq(named, file))
+        };
+        let alone: Vec<Arc<Bulk>> = files.bulk.into_iter().filter(|file| !is_named(file)).collect();
+        project.fixtures.extend(alone.into_iter().map(Fixture::of_file));
+        project.fixtures.sort_by(|a, b| a.source.path.cmp(&b.source.path));
         for source in files.scenarios {
             project.scenarios.extend(Scenario::parse(source, &mut problems));
         }

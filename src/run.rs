@@ -1,5 +1,6 @@
 //! The run: what was planned, against one database, into a report.
 
+pub mod bulk;
 pub mod explain;
 pub mod guard;
 pub mod migrations;

@@ -13,23 +13,33 @@
 //!    and [`remove`] deletes what shall not be there;
 //! 5. [`answer`] says what happened and [`problems`] what is wrong, by row; [`finding`] puts it into words.
 //!
+//! The rows of a [`file`] are not in the statement: an [`mod@intake`] lays them into a temporary table that it
+//! reads, and the [`mod@short`] way saves it where counts alone tell that all is well.
+//!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which
 //! finds every row, writes nothing and moves no sequence. [`seek`] goes the first half of the way,
 //! for steps that name rows and insert none.
 
 pub mod answer;
 pub mod exact;
+pub mod file;
 pub mod finding;
 pub mod identify;
+pub mod intake;
 pub mod load;
 pub mod lookup;
 pub mod problems;
 pub mod remove;
 pub mod seek;
+pub mod short;
 pub mod stage;
+pub mod unit;
 pub mod write;
 
+use std::ops::Range;
+
 use crate::plan::Statement;
+use crate::plan::intake::Unit;
 use crate::project::diagnostic::{Diagnostic, list};
 use finding::Finding;
 use load::Load;
@@ -48,38 +58,64 @@ pub struct Seeding {
 /// Fails for tables whose keys refer to each other in a circle, so that none of them can be
 /// identified first.
 pub fn compile(loads: &[Load]) -> Result<Seeding, Diagnostic> {
-    let mut statement = Statement::default();
     let lookups = Lookups::of(loads);
+    Ok(Seeding { statement: statement(loads, &lookups)?, finding: Finding::of(loads, &lookups) })
+}
+
+/// Compiles loads of which some take their rows from files into statements that follow each other, those
+/// of parents first. The loads stand in that order, in units that see each other's rows.
+///
+/// Fails like [`compile`].
+pub fn series(loads: &[Load], units: &[Range<usize>]) -> Result<(Vec<Unit>, Finding), Diagnostic> {
+    let mut compiled = Vec::new();
+    for unit in units {
+        let loads = &loads[unit.clone()];
+        let lookups = Lookups::of(loads);
+        let groups = loads.iter().flat_map(|load| load.groups.iter().map(move |group| (load, group)));
+        let intakes = groups.filter_map(|(load, group)| {
+            group.file.as_ref().map(|file| intake::intake(load, group, file, &lookups))
+        });
+        let short = match loads {
+            [only] => short::short(only, &lookups),
+            _ => None,
+        };
+        compiled.push(Unit { intakes: intakes.collect(), short, statement: statement(loads, &lookups)? });
+    }
+    Ok((compiled, Finding::of(loads, &Lookups::among_existing(loads))))
+}
+
+fn statement(loads: &[Load], lookups: &Lookups) -> Result<Statement, Diagnostic> {
+    let mut statement = Statement::default();
     let order = lookups.order(loads).map_err(|circle| in_a_circle(loads, &circle))?;
     let mut tables = Vec::new();
     for load in loads {
         tables.extend(stage::expressions(load, &mut statement));
     }
     for &at in &order {
-        tables.extend(identify::keyed(&loads[at], &lookups));
+        tables.extend(identify::keyed(&loads[at], lookups));
         if order.iter().rfind(|&&last| loads[last].table.oid == loads[at].table.oid) == Some(&at) {
-            tables.extend(identify::numbered(loads, loads[at].table, &lookups));
-            tables.extend(identify::added(loads, loads[at].table, &lookups));
+            tables.extend(identify::numbered(loads, loads[at].table, lookups));
+            tables.extend(identify::added(loads, loads[at].table, lookups));
         }
     }
     for load in loads {
-        tables.extend(write::resolved(load, &lookups));
+        tables.extend(write::resolved(load, lookups));
     }
     let mut scopes = Vec::new();
     for load in loads {
-        let (doomed, scope) = remove::doomed(load, loads, &lookups, &mut statement).unzip();
+        let (doomed, scope) = remove::doomed(load, loads, lookups, &mut statement).unzip();
         tables.extend(doomed);
         scopes.push(scope);
     }
-    tables.push(problems::problems(loads, &scopes, &lookups));
+    tables.push(problems::problems(loads, &scopes, lookups));
     for load in loads {
-        tables.extend(remove::deletes(load, &lookups));
-        tables.extend(write::inserts(load, &lookups));
-        tables.extend(write::updates(load, &lookups));
+        tables.extend(remove::deletes(load, lookups));
+        tables.extend(write::inserts(load, lookups));
+        tables.extend(write::updates(load, lookups));
     }
-    let answer = answer::select(loads, &scopes, &lookups);
+    let answer = answer::select(loads, &scopes, lookups);
     statement.sql = format!("with\n{}\n{answer}", tables.join(",\n"));
-    Ok(Seeding { statement, finding: Finding::of(loads, &lookups) })
+    Ok(statement)
 }
 
 fn in_a_circle(loads: &[Load], circle: &[usize]) -> Diagnostic {

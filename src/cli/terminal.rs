@@ -81,12 +81,12 @@ impl<'a> Terminal<'a> {
             spinner.say(progress.clone());
         }
         let is_news = self.repeats.is_news(event, Instant::now());
-        let is_worth_a_line = self.options.verbose
-            || match event {
-                Event::Waiting { .. } | Event::LockHeld { .. } => is_news,
-                Event::Retrying { .. } | Event::Settling { .. } => true,
-                _ => false,
-            };
+        let is_worth_a_line = match event {
+            Event::Copying(_) => false, // There are too many of them.
+            Event::Waiting { .. } | Event::LockHeld { .. } => is_news || self.options.verbose,
+            Event::Retrying { .. } | Event::Settling { .. } => true,
+            _ => self.options.verbose,
+        };
         if let Some(progress) = progress.filter(|_| is_worth_a_line && self.spinner.is_none()) {
             out::error(&format!("{}{progress}{:#}\n", text::FAINT, text::FAINT));
         }
@@ -167,9 +167,10 @@ impl Spinner {
         let thread = thread::spawn(move || {
             let mut current: Option<String> = None;
             let mut bar: Option<ProgressBar> = None;
+            let mut since = Instant::now();
             loop {
                 let message = if current.is_some() && bar.is_none() {
-                    heard.recv_timeout(SPINNER_AFTER)
+                    heard.recv_timeout(SPINNER_AFTER.saturating_sub(since.elapsed()))
                 } else {
                     heard.recv().map_err(|_| RecvTimeoutError::Disconnected)
                 };
@@ -182,6 +183,9 @@ impl Spinner {
                         }
                         if let (Some(bar), Some(says)) = (&bar, &says) {
                             bar.set_message(says.clone());
+                        }
+                        if current.is_none() {
+                            since = Instant::now();
                         }
                         current = says;
                     }

@@ -6,6 +6,7 @@
 //! limit passes, the thread is abandoned with its connection and never joined.
 
 mod bound;
+mod copy;
 mod transaction;
 mod wait;
 mod written;
@@ -28,6 +29,7 @@ use crate::plan::description::Description;
 use crate::plan::{Access, Answer, Statement};
 use bound::Bound;
 use wait::{Hurry, lost, receive};
+pub use copy::Copied;
 pub use written::Wrote;
 
 /// Limits of one session.
@@ -235,6 +237,22 @@ impl Session {
         })
     }
 
+    /// Runs a statement that returns no rows, and says how many it wrote.
+    pub fn execute(&mut self, statement: &Statement) -> Result<u64, Error> {
+        let sql = statement.sql.clone();
+        let parameters: Vec<Bound> =
+            statement.parameters.iter().map(|parameter| Bound::of(&parameter.value)).collect();
+        self.clock.check()?;
+        let (limit, due) = (self.limit(), self.due());
+        self.call(limit, Hurry::Soon, move |client| {
+            send(client, due)?;
+            let parameters = parameters.iter().map(|bound| (bound, bound.sql_type()));
+            let typed: Vec<(&(dyn ToSql + Sync), Type)> =
+                parameters.map(|(bound, sql_type)| (bound as &(dyn ToSql + Sync), sql_type)).collect();
+            client.execute_typed(&sql, &typed)
+        })
+    }
+
     /// Asks in one round trip what a query returns, without running it. It is sent as it is, so a
     /// position in an error is a position in it. What the client library does not know of a type that
     /// is not built in costs round trips once a session: two, for an enum or a composite type two more
@@ -298,27 +316,34 @@ impl Session {
         self.jobs.as_ref().ok_or_else(lost)?.send(job).map_err(|_| lost())?;
         let limit = if limit.is_zero() { None } else { Some(limit + self.limits.grace) };
         match receive(&doing, limit, &self.clock, hurry) {
-            // The statement was cancelled: by the signal, if there was one.
-            Ok(Err(Error::Server(server))) if server.sqlstate == "57014" => {
-                Err(match self.clock.interrupted() {
-                    Some((signal, _)) => Error::Interrupted(signal),
-                    None => Error::Server(server),
-                })
-            }
-            Ok(result) => result,
-            Err(error) => {
-                self.jobs = None;
-                let cancel = self.cancel();
-                let (done, cancelled) = mpsc::channel();
-                // It may find the same silence, so it is not waited for as long as it may take.
-                thread::spawn(move || {
-                    cancel.cancel();
-                    let _ = done.send(());
-                });
-                let _ = cancelled.recv_timeout(Duration::from_secs(1));
-                Err(error)
-            }
+            Ok(result) => self.ended(result),
+            Err(error) => Err(self.give_up(error)),
         }
+    }
+
+    /// The end of a piece of work. A statement that was cancelled was so by the signal, if there was one.
+    fn ended<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        match result {
+            Err(Error::Server(server)) if server.sqlstate == "57014" => Err(match self.clock.interrupted() {
+                Some((signal, _)) => Error::Interrupted(signal),
+                None => Error::Server(server),
+            }),
+            result => result,
+        }
+    }
+
+    /// Gives the client's thread up, with its connection.
+    fn give_up(&mut self, error: Error) -> Error {
+        self.jobs = None;
+        let cancel = self.cancel();
+        let (done, cancelled) = mpsc::channel();
+        // It may find the same silence, so it is not waited for as long as it may take.
+        thread::spawn(move || {
+            cancel.cancel();
+            let _ = done.send(());
+        });
+        let _ = cancelled.recv_timeout(Duration::from_secs(1));
+        error
     }
 }
 

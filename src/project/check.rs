@@ -38,7 +38,10 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
                 Diagnostic::error(format!("two fixtures are called `{}`", fixture.name))
                     .at(&fixture.source, super::fixture::place(fixture))
                     .note(format!("the other one is `{earlier}`"))
-                    .help("rename one of them"),
+                    .help(match fixture.bulk.is_some() || earlier.ends_with(".csv") {
+                        true => "rename one of them, or let the YAML file say `from:` and the other's name",
+                        false => "rename one of them",
+                    }),
             );
         }
     }

@@ -184,7 +184,10 @@ impl Diagnostic {
             true => Cow::Owned(text.replace(is_steering, "·")),
             false => Cow::Borrowed(text),
         };
-        let mut snippet = Snippet::source(excerpt).path(place.source.path.as_str()).annotation(primary);
+        let mut snippet = Snippet::source(excerpt)
+            .line_start(place.source.line_first)
+            .path(place.source.path.as_str())
+            .annotation(primary);
         if let Some((span, label)) = &self.context {
             let context = AnnotationKind::Context.span(shown(text, *span));
             snippet = snippet.annotation(context.label(label.as_str()));

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use exact::Exact;
 use templates::{Templates, fill};
 
-use super::diagnostic::Diagnostic;
+use super::bulk::Bulk;
+use super::diagnostic::{Diagnostic, did_you_mean};
 use super::reading::Reading;
 use super::source::{Name, Source, Span};
 use super::value::{Row, check_cell};
-use super::yaml::{self, Content, Node};
+use super::yaml::{self, Content, Entry, Node};
 
 /// The keys of a fixture written as a map.
 pub const KEYS: &[&str] = &[
@@ -26,6 +27,7 @@ pub const KEYS: &[&str] = &[
     "defaults",
     "templates",
     "rows",
+    "from",
 ];
 
 /// The key of a fixture file of several tables.
@@ -48,6 +50,12 @@ pub struct Fixture {
     pub exact: Option<Exact>,
     /// The rows, each with the fixture's defaults filled in.
     pub rows: Vec<Row>,
+    /// The file that holds the rows instead, relative to the fixture's own, if the author names one.
+    pub from: Option<Name>,
+    /// That file.
+    pub bulk: Option<Arc<Bulk>>,
+    /// What rows of that file have beside its columns.
+    pub defaults: Vec<Entry>,
     /// The file.
     pub source: Arc<Source>,
 }
@@ -119,13 +127,16 @@ impl Fixture {
             insert_only: Vec::new(),
             exact: None,
             rows: Vec::new(),
+            from: None,
+            bulk: None,
+            defaults: Vec::new(),
             source: reading.source.clone(),
         };
         let (mut defaults, mut templates) = (Vec::new(), Templates::default());
         match node.content {
             Content::List(items) => fixture.rows = rows(reading, items),
             Content::Map(entries) => {
-                let mut has_rows = false;
+                let mut rows_span = None;
                 for entry in entries {
                     match entry.key.as_str() {
                         "key" => fixture.key = Some(reading.names(entry.value, "`key`")),
@@ -141,20 +152,28 @@ impl Fixture {
                             }
                         }
                         "templates" => templates = Templates::read(reading, entry.value),
+                        "from" => fixture.from = reading.text(entry.value, "`from`"),
                         "rows" => {
-                            has_rows = true;
+                            rows_span = Some(entry.key_span);
                             let items = reading.list(entry.value, "`rows`").unwrap_or_default();
                             fixture.rows = rows(reading, items);
                         }
                         _ => reading.unknown_key(&entry, "a fixture", KEYS),
                     }
                 }
-                if !has_rows {
-                    reading.problem_help(
+                match (rows_span, &fixture.from) {
+                    (None, None) => reading.problem_help(
                         span,
                         "a fixture needs `rows`",
                         "write `rows:` and a list of rows, or make the whole file that list",
-                    );
+                    ),
+                    (Some(rows), Some(from)) => {
+                        let context = (from.span, "and from here".to_owned());
+                        let problem = reading.problem(rows, "rows come from one place");
+                        problem.context = Some(context);
+                        problem.help = Some("keep `rows` or `from`; a file may hold several tables".to_owned());
+                    }
+                    _ => {}
                 }
             }
             _ => {
@@ -169,6 +188,9 @@ impl Fixture {
                 fill(row, &defaults);
             }
         }
+        if fixture.from.is_some() {
+            fixture.defaults = defaults;
+        }
         fixture.check_exact(reading, span);
         Some(fixture)
     }
@@ -182,12 +204,16 @@ impl Fixture {
                 "`mode: exact` deletes the rows it does not name, and here nothing says where",
                 "name the rows it answers for: `scope: {column: value}`, or `scope: all`",
             ),
-            (Some(Mode::Exact), Some(exact)) if self.rows.is_empty() && !exact.allow_empty => reading
+            (Some(Mode::Exact), Some(exact))
+                if self.rows.is_empty() && self.from.is_none() && !exact.allow_empty =>
+            {
+                reading
                 .problem_help(
                     span,
                     "this fixture has no rows, and `mode: exact` would delete all of its scope",
                     "if that is meant, say `allow_empty: true`",
-                ),
+                )
+            }
             (Some(Mode::Exact), _) | (_, None) => {}
             (_, Some(exact)) => {
                 if let Some(span) = exact.span {
@@ -195,6 +221,42 @@ impl Fixture {
                     reading.problem_help(span, message, "say `mode: exact`, or leave it out");
                 }
             }
+        }
+    }
+
+    /// The fixture that a file of rows is without more words.
+    pub fn of_file(bulk: Arc<Bulk>) -> Fixture {
+        let name = bulk.stem().to_owned();
+        let span = bulk.names.first().map_or(Span::default(), |first| first.span);
+        Fixture {
+            table: Name { text: name.clone(), span },
+            name,
+            key: None,
+            mode: None,
+            insert_only: Vec::new(),
+            exact: None,
+            rows: Vec::new(),
+            from: None,
+            source: bulk.header.clone(),
+            bulk: Some(bulk),
+            defaults: Vec::new(),
+        }
+    }
+
+    /// Finds the file that `from` names among those of the project.
+    pub fn find_file(&mut self, files: &[Arc<Bulk>], problems: &mut Vec<Diagnostic>) {
+        let Some(from) = &self.from else { return };
+        let directory = self.source.path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        let path = joined(directory, &from.text);
+        self.bulk = files.iter().find(|file| file.path == path).cloned();
+        if self.bulk.is_none() {
+            let known = files.iter().map(|file| file.path.strip_prefix(directory).unwrap_or(&file.path));
+            let known: Vec<&str> = known.map(|path| path.trim_start_matches('/')).collect();
+            let help = did_you_mean(&from.text, known.iter().copied());
+            let help = help.unwrap_or_else(|| "it is a file below `fixtures/` that ends in `.csv` or `.csv.gz`".to_owned());
+            problems.push(
+                Diagnostic::error(format!("there is no file `{path}`")).at(&self.source, from.span).help(help),
+            );
         }
     }
 
@@ -221,6 +283,20 @@ fn row(reading: &mut Reading, item: Node) -> Option<Row> {
         }
     }
     Some(row)
+}
+
+/// A path relative to a directory, without `.` and `..`.
+fn joined(directory: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let root = if directory.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
 }
 
 /// The place of a fixture as a whole.

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::bulk::{self, Bulk};
 use super::diagnostic::Diagnostic;
 use super::source::{Source, Span};
 
@@ -19,6 +20,8 @@ pub struct Files {
     pub migrations: Vec<Arc<Source>>,
     /// `fixtures/**/*.yaml`
     pub fixtures: Vec<Arc<Source>>,
+    /// `fixtures/**/*.csv` and their like, of which the first line was read.
+    pub bulk: Vec<Arc<Bulk>>,
     /// `scenarios/**/*.yaml`
     pub scenarios: Vec<Arc<Source>>,
     /// What could not be read.
@@ -37,11 +40,21 @@ pub fn load(directory: &Path) -> Files {
         return files;
     }
     let mut problems = Vec::new();
-    let mut read = |folder: &str, extensions: &[&str], bytes_max: u64| {
+    let walk = |folder: &str, endings: &[&str], problems: &mut Vec<Diagnostic>| {
         let mut paths = Vec::new();
-        Walk { extensions, paths: &mut paths, problems: &mut problems, above: Vec::new() }
-            .directory(&directory.join(folder));
+        let above = Vec::new();
+        Walk { endings, paths: &mut paths, problems, above }.directory(&directory.join(folder));
         paths.sort();
+        paths
+    };
+    for path in walk("fixtures", bulk::ENDINGS, &mut Vec::new()) {
+        match Bulk::open(&path, shown(&path)) {
+            Ok(bulk) => files.bulk.push(Arc::new(bulk)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let mut read = |folder: &str, endings: &[&str], bytes_max: u64| {
+        let paths = walk(folder, endings, &mut problems);
         let sources = paths.iter().filter_map(|path| match read_text(path, bytes_max) {
             // A migration's bytes are its checksum: its byte order mark is refused, not removed.
             Ok(text) if folder == "migrations" => Some(Source::new(shown(path), text)),
@@ -53,10 +66,11 @@ pub fn load(directory: &Path) -> Files {
         });
         sources.collect::<Vec<_>>()
     };
-    files.migrations = read("migrations", &["sql"], SQL_BYTES_MAX);
-    files.fixtures = read("fixtures", &["yaml", "yml"], YAML_BYTES_MAX);
-    files.scenarios = read("scenarios", &["yaml", "yml"], YAML_BYTES_MAX);
-    let found = files.migrations.len() + files.fixtures.len() + files.scenarios.len();
+    files.migrations = read("migrations", &[".sql"], SQL_BYTES_MAX);
+    files.fixtures = read("fixtures", &[".yaml", ".yml"], YAML_BYTES_MAX);
+    files.scenarios = read("scenarios", &[".yaml", ".yml"], YAML_BYTES_MAX);
+    let found =
+        files.migrations.len() + files.fixtures.len() + files.bulk.len() + files.scenarios.len();
     if found == 0 && problems.is_empty() {
         problems.push(
             Diagnostic::error(format!(
@@ -112,7 +126,7 @@ fn with_newlines(text: &str) -> String {
 
 /// A walk through a directory and what is below it.
 struct Walk<'a> {
-    extensions: &'a [&'a str],
+    endings: &'a [&'a str],
     paths: &'a mut Vec<PathBuf>,
     problems: &'a mut Vec<Diagnostic>,
     /// The directories it is in at the moment, as they are really called.
@@ -152,8 +166,8 @@ impl Walk<'_> {
         if path.is_dir() {
             return self.directory(&path);
         }
-        let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
-        if extension.is_some_and(|extension| self.extensions.contains(&extension.as_str())) {
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        if self.endings.iter().any(|ending| name.ends_with(ending)) {
             self.paths.push(path);
         }
     }

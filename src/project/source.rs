@@ -13,15 +13,17 @@ use super::written;
 pub struct Source {
     /// Relative to where the author stands, with forward slashes.
     pub path: String,
-    /// The whole text, without a byte order mark.
+    /// The whole text, without a byte order mark; of a file that is never held as a whole, some lines.
     pub text: String,
+    /// The number of the line that the text begins with.
+    pub line_first: usize,
     /// Its hash, once somebody has asked for it.
     hash: OnceLock<[u8; 32]>,
 }
 
 impl PartialEq for Source {
     fn eq(&self, other: &Source) -> bool {
-        (&self.path, &self.text) == (&other.path, &other.text)
+        (&self.path, self.line_first, &self.text) == (&other.path, other.line_first, &other.text)
     }
 }
 
@@ -30,7 +32,12 @@ impl Eq for Source {}
 impl Source {
     /// A source with the given shown path and text.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
-        Arc::new(Source { path: path.into(), text: text.into(), hash: OnceLock::new() })
+        Source::excerpt(path, 1, text)
+    }
+
+    /// Some lines of a file, from the given one on.
+    pub fn excerpt(path: impl Into<String>, line_first: usize, text: impl Into<String>) -> Arc<Source> {
+        Arc::new(Source { path: path.into(), text: text.into(), line_first, hash: OnceLock::new() })
     }
 
     /// The file's name without directories and without its last extension.
@@ -67,7 +74,7 @@ impl Source {
     /// The line and column of a byte offset, both counted from 1, the column in characters.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
         let before = &self.text[..floor_boundary(&self.text, offset)];
-        let line = before.matches('\n').count() + 1;
+        let line = before.matches('\n').count() + self.line_first;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         (line, column)
     }

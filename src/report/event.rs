@@ -69,6 +69,8 @@ pub enum Event<'a> {
         /// Its title.
         title: &'a str,
     },
+    /// Rows of a file are on their way.
+    Copying(Copying<'a>),
     /// A step or migration is tried again.
     Retrying {
         /// What is tried.
@@ -105,6 +107,21 @@ pub enum Event<'a> {
         /// What stopped it.
         diagnostics: &'a [Diagnostic],
     },
+}
+
+/// How far a file is.
+#[derive(Debug, Clone, Copy)]
+pub struct Copying<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// Rows sent.
+    pub rows: u64,
+    /// Bytes of the file that were read.
+    pub bytes: u64,
+    /// Bytes of the whole file.
+    pub of: u64,
+    /// The time since the first row.
+    pub elapsed: Duration,
 }
 
 impl Event<'_> {

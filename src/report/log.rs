@@ -65,6 +65,12 @@ fn described(event: &Event) -> (&'static str, &'static str, Map<String, Value>) 
         Event::StepBegun { kind, title } => {
             ("INFO", "step.begun", json!({ "seedbed.step.kind": kind, "seedbed.step": title }))
         }
+        Event::Copying(copying) => (
+            "DEBUG",
+            "copying",
+            json!({ "code.file.path": copying.file, "seedbed.rows": copying.rows, "seedbed.bytes": copying.bytes,
+                "seedbed.bytes_total": copying.of, "duration_ms": milliseconds(copying.elapsed) }),
+        ),
         Event::Retrying { title, reason, attempt, delay } => (
             "WARN",
             "retrying",

@@ -1,12 +1,14 @@
 //! Words for what the server or the connection says, at the author's place.
 
 mod blame;
+mod copy;
 mod detail;
 
 use crate::database::connection::Connection;
 use crate::database::dsn::SslMode;
 use crate::database::error::{Error, ServerError};
 use crate::database::session::Session;
+use crate::plan::intake::Intake;
 use crate::plan::staged::Cell;
 use crate::plan::{Access, Statement};
 use crate::project::diagnostic::{Diagnostic, printable};
@@ -16,6 +18,20 @@ use crate::step::Step;
 /// The most cells that are bound to one statement when the refused one is looked for: the protocol
 /// counts parameters in 16 bits.
 const CELLS_MAX: usize = 30_000;
+
+/// A row of a file that the server refused while it was copied, if it says which.
+pub fn copied(intake: &Intake, server: &ServerError) -> Option<Diagnostic> {
+    let (line, column) = copy::line(server.context.as_deref()?)?;
+    let row = intake.file.row_at(line + copy::header_lines(intake))?;
+    let at = column.and_then(|column| intake.column(column));
+    let place = at.and_then(|at| row.places.get(at).cloned()).or_else(|| row.place())?;
+    let mut diagnostic = Diagnostic::error(format!("{} ({})", server.message, server.sqlstate)).at_place(place);
+    if let Some(fitting) = at.and_then(|at| intake.fittings.get(at)) {
+        diagnostic = diagnostic.label(format!("for `{}` of type {}", fitting.what, fitting.exactly));
+    }
+    diagnostic.notes.extend(server.detail.as_deref().map(printable));
+    Some(diagnostic.maybe_help(advice(server, Access::Write)))
+}
 
 /// A step that the server refused: the words of the server, at the value, query or step it is about.
 pub fn step(

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::bulk::{self, Broken};
 use super::{Run, Stop, Story, explain};
 use crate::database::error::{Class, Error, Phase};
 use crate::database::ledger::Entry;
@@ -9,7 +10,7 @@ use crate::database::lock;
 use crate::database::retry::Attempts;
 use crate::database::session::{Session, Wrote};
 use crate::plan::quote::literal;
-use crate::plan::{Access, Batch, Judgement, Question, Quick, Shape, Statement, text};
+use crate::plan::{Access, Answer, Batch, Judgement, Question, Quick, Shape, Statement, text};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::{Place, digest};
 use crate::report::event::Event;
@@ -87,7 +88,8 @@ impl Run<'_> {
             };
             let deleted_max = step.action.deletes(self.work.project).then_some(self.work.guard.deleted_max);
             let mut compiled = None;
-            let (error, phase) = match attempt(session, step, batch, entry, &name, deleted_max) {
+            let mut asked = batch.first();
+            let (error, phase) = match attempt(session, step, batch, (entry, &name), deleted_max, self.emit) {
                 Ok(ended) => {
                     finish(step, ended, report);
                     return Ok(());
@@ -107,6 +109,10 @@ impl Run<'_> {
                 }
                 Err(Failure::Commit(error, _)) => (error, Phase::Commit),
                 Err(Failure::Work(error)) => (error, Phase::Work),
+                Err(Failure::Asked(error, statement)) => {
+                    asked = statement;
+                    (error, Phase::Work)
+                }
             };
             report.end = End::Error;
             let is_standby = batch.access == Access::Write && error.is_read_only();
@@ -127,7 +133,7 @@ impl Run<'_> {
             if !error.leaves_session_usable() {
                 return Err(self.stop(&error));
             }
-            let statement = compiled.as_ref().unwrap_or(batch.first());
+            let statement = compiled.as_ref().unwrap_or(asked);
             let access = batch.access;
             let told = explain::step(step, access, statement, &error, self.connection, self.emit);
             report.diagnostics.push(told);
@@ -159,9 +165,11 @@ impl Run<'_> {
 }
 
 /// A try that did not come to an end.
-enum Failure {
+enum Failure<'b> {
     /// Before COMMIT was sent.
     Work(Error),
+    /// The same, in this statement of several.
+    Asked(Error, &'b Statement),
     /// The same, in a statement that was made from a description.
     Described(Error, Statement),
     /// Behind it, with what the step would have ended with.
@@ -171,14 +179,14 @@ enum Failure {
 /// How one try ended: with a judgement and what was kept, or with what is wrong.
 type Ended = Result<(Judgement, Option<Vec<Wrote>>), Vec<Diagnostic>>;
 
-fn attempt(
+fn attempt<'b>(
     session: &mut Session,
     step: &Step,
-    batch: &Batch,
-    entry: &Entry,
-    name: &str,
+    batch: &'b Batch,
+    (entry, name): (&Entry, &str),
     deleted_max: Option<u64>,
-) -> Result<Ended, Failure> {
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Failure<'b>> {
     let mut first = format!("set local application_name = {};\n", literal(name));
     let mut schema = String::new();
     if batch.access == Access::Write {
@@ -190,15 +198,41 @@ fn attempt(
         return Ok(Ok((judgement, None)));
     }
     let mut reach = None;
+    // What is asked once more before the commit.
+    let mut unsettled: Vec<&Statement> = Vec::new();
     let judged = match &batch.shape {
         Shape::Ready(question) => match session.query(&question.statement) {
             Ok(answer) => {
+                unsettled.push(&question.statement);
                 let judge = batch.deletion.as_ref().and_then(|deletion| deletion.reach.as_ref());
                 reach = judge.map(|judge| judge(&answer));
                 (question.judge)(&answer)
             }
             Err(error) => Ok(refusal(batch, &error).ok_or(Failure::Work(error))?),
         },
+        Shape::Series { units, judge } => {
+            let mut answers = Answer::new();
+            let mut wrong = None;
+            for unit in units {
+                match bulk::take(session, unit, emit) {
+                    Ok(taken) => {
+                        unsettled.extend((!taken.is_settled).then_some(&unit.statement));
+                        answers.extend(taken.answer);
+                    }
+                    Err(Broken::Wrong(diagnostics)) => {
+                        wrong = Some(diagnostics);
+                        break;
+                    }
+                    Err(Broken::Failed(error, is_own)) if is_own => {
+                        return Err(Failure::Asked(error, &unit.statement));
+                    }
+                    Err(Broken::Failed(error, _)) => return Err(Failure::Work(error)),
+                }
+            }
+            let judge_reach = batch.deletion.as_ref().and_then(|deletion| deletion.reach.as_ref());
+            reach = judge_reach.filter(|_| wrong.is_none()).map(|judge| judge(&answers));
+            wrong.map_or_else(|| judge(&answers), Err)
+        }
         Shape::Described { query, quick, compile } => {
             let described = session.describe(query).map_err(Failure::Work)?;
             match quick(&described).map_or(Ok(None), |quick| ask_quickly(session, quick))? {
@@ -228,15 +262,19 @@ fn attempt(
         return Ok(Ok((judgement, None)));
     }
     if let Some(settled) = &batch.settled {
-        let wrong = match session.query(batch.first()) {
-            Ok(again) => settled(&again).err(),
-            // The first time there was no such conflict.
-            Err(Error::Server(server)) if server.sqlstate.starts_with("23") => {
-                Some(vec![explain::not_found_again(step, &server)])
+        let mut again = Answer::new();
+        for statement in unsettled {
+            match session.query(statement) {
+                Ok(answer) => again.extend(answer),
+                // The first time there was no such conflict.
+                Err(Error::Server(server)) if server.sqlstate.starts_with("23") => {
+                    session.leave();
+                    return Ok(Err(vec![explain::not_found_again(step, &server)]));
+                }
+                Err(error) => return Err(Failure::Asked(error, statement)),
             }
-            Err(error) => return Err(Failure::Work(error)),
-        };
-        if let Some(wrong) = wrong {
+        }
+        if let Err(wrong) = settled(&again) {
             session.leave();
             return Ok(Err(wrong));
         }
@@ -255,7 +293,7 @@ fn attempt(
 }
 
 /// Asks what may be enough.
-fn ask_quickly(session: &mut Session, quick: Quick) -> Result<Option<Judgement>, Failure> {
+fn ask_quickly<'b>(session: &mut Session, quick: Quick) -> Result<Option<Judgement>, Failure<'b>> {
     match session.query(&quick.statement) {
         Ok(answer) => Ok((quick.judge)(&answer)),
         Err(error) => Err(Failure::Described(error, quick.statement)),
@@ -263,7 +301,10 @@ fn ask_quickly(session: &mut Session, quick: Quick) -> Result<Option<Judgement>,
 }
 
 /// Asks what a description has made.
-fn ask(session: &mut Session, question: Question) -> Result<Result<Judgement, Vec<Diagnostic>>, Failure> {
+fn ask<'b>(
+    session: &mut Session,
+    question: Question,
+) -> Result<Result<Judgement, Vec<Diagnostic>>, Failure<'b>> {
     match session.query(&question.statement) {
         Ok(answer) => Ok((question.judge)(&answer)),
         Err(error) => Err(Failure::Described(error, question.statement)),

@@ -1,13 +1,16 @@
 //! Finding: what an answer means, in numbers and in words at the author's places.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::load::{Group, Load, Rule};
-use super::lookup::{Lookups, Sought, sought};
-use super::problems::inexact_leaves;
+use super::file::filled;
+use super::load::{Group, Load, Places, Rule};
+use super::lookup::{Lookups, Operand, Sought, sought};
+use super::problems::{inexact_leaves, named_by};
 use super::stage::{leaf_columns, leaves, text as leaf_text};
 use crate::plan::cell::inexact;
 use crate::plan::{Answer, Reach, number, text};
+use crate::project::bulk::Bulk;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::source::Place;
 
@@ -27,13 +30,24 @@ struct Told {
     updates: bool,
     /// Where it is said which rows are deleted.
     removal: Option<Place>,
-    places: Vec<Place>,
+    places: Places,
     /// By row number and the number of a staged column.
     inexact: BTreeMap<(usize, usize), Inexact>,
     /// By row number and then by lookup: what it looks for.
     sought: Vec<(usize, Vec<Sought>)>,
     /// By row number and column: the cell's place. Only for loads that a person reads whole.
     cells: Vec<(usize, String, Place)>,
+    /// The file that the rows stand in, if they do.
+    file: Option<ToldFile>,
+}
+
+/// What a message needs to know of rows in a file, which are read again for it.
+struct ToldFile {
+    bulk: Arc<Bulk>,
+    /// The table's columns that the file's own give, by their numbers.
+    columns: Vec<(String, usize)>,
+    /// What lookups look for, with marks for the values of a row.
+    sought: Vec<Sought>,
 }
 
 /// A value that its type may cut or round: as text, with the type's name and its place.
@@ -56,6 +70,8 @@ pub struct Applied {
     pub outside: Vec<usize>,
     /// Whether the load was left alone because its table has rows.
     pub is_skipped: bool,
+    /// Rows that were there, say something else, and were left so; where single cells are not known.
+    pub kept: usize,
     /// Cells of rows that were there and say something else.
     pub differing: Vec<Differing>,
 }
@@ -112,7 +128,7 @@ impl Finding {
             let mut sought_rows = Vec::new();
             for group in &load.groups {
                 let count = lookups.groups[&group.suffix].finds.len();
-                for (number, targets) in group.rows.iter().filter(|_| count > 0) {
+                for (number, targets) in group.rows.iter().filter(|_| count > 0 && group.file.is_none()) {
                     let row = (1..=count).filter_map(|find| sought(targets, find)).collect();
                     sought_rows.push((*number, row));
                 }
@@ -126,7 +142,11 @@ impl Finding {
                 removal: load.removal.as_ref().map(|removal| removal.place.clone()),
                 places: load.places.clone(),
                 sought: sought_rows,
-                cells: if load.places.len() <= ROWS_POINTED_MAX { cells(load) } else { Vec::new() },
+                cells: match load.places.written().len() <= ROWS_POINTED_MAX {
+                    true if !matches!(load.places, Places::InFile(_)) => cells(load),
+                    _ => Vec::new(),
+                },
+                file: load.groups.iter().find_map(|group| told_file(group, lookups)),
             }
         });
         Finding { loads: told.collect() }
@@ -153,11 +173,12 @@ impl Finding {
                 "deleted" => result.deleted = number(row, 2),
                 "outside" => result.outside.push(number(row, 2)),
                 "there" => result.there = number(row, 2),
+                "kept" => result.kept = number(row, 2),
                 "differs" => {
                     if let Some(place) = load.cell(number(row, 2), text(row, 3)) {
                         result.differing.push(Differing {
                             row: number(row, 2),
-                            place: place.clone(),
+                            place,
                             column: text(row, 3).to_owned(),
                             actual: row[4].clone(),
                         });
@@ -259,10 +280,10 @@ impl Finding {
 
     fn duplicate(&self, row: &[Option<String>]) -> Option<Obstacle> {
         let load = self.load(row)?;
-        let place = load.places.get(number(row, 2).checked_sub(1)?)?;
+        let place = load.places.get(number(row, 2))?;
         let (first_load, first_row) = text(row, 3).split_once('.')?;
         let first_load = self.loads.get(first_load.parse::<usize>().ok()?.checked_sub(1)?)?;
-        let first = first_load.places.get(first_row.parse::<usize>().ok()?.checked_sub(1)?)?;
+        let first = first_load.places.get(first_row.parse().ok()?)?;
         let diagnostic = Diagnostic::error(format!("two rows of `{}` have the same key", load.table))
             .at_place(place.clone())
             .help("keep one of the two");
@@ -319,11 +340,57 @@ fn cells(load: &Load) -> Vec<(usize, String, Place)> {
     columns.collect()
 }
 
+fn told_file(group: &Group, lookups: &Lookups) -> Option<ToldFile> {
+    let file = group.file.as_ref()?;
+    let staged = file.staged(group.targets()).into_iter().map(|(number, _)| number);
+    let numbers: Vec<usize> = staged.collect();
+    let given = lookups.groups[&group.suffix].given.iter();
+    let columns = given.filter_map(|(name, operand)| {
+        let number = match operand {
+            Operand::Leaf(number) => *number,
+            Operand::Found(number, _) => {
+                let finds = &lookups.groups[&group.suffix].finds;
+                *named_by(finds.iter().find(|find| find.number == *number)?, finds).first()?
+            }
+            Operand::Null => return None,
+        };
+        Some(((*name).to_owned(), numbers.iter().position(|it| *it == number)?))
+    });
+    let finds = 1..=lookups.groups[&group.suffix].finds.len();
+    Some(ToldFile {
+        bulk: file.bulk.clone(),
+        columns: columns.collect(),
+        sought: finds.filter_map(|find| sought(group.targets(), find)).collect(),
+    })
+}
+
 impl Told {
+    /// What a lookup of a row looks for.
+    fn sought(&self, row: usize, lookup: usize) -> Option<Sought> {
+        let Some(file) = &self.file else {
+            let (_, rows) = self.sought.iter().find(|(number, _)| *number == row)?;
+            return rows.get(lookup).cloned();
+        };
+        let (template, found) = (file.sought.get(lookup)?, file.bulk.row(row)?);
+        let (condition, first) = filled(&template.condition, &found.texts);
+        let place = first.and_then(|at| found.places.get(at).cloned());
+        Some(Sought {
+            place: place.or(found.place())?,
+            parent: template.parent.clone(),
+            condition,
+            value: template.value.as_ref().map(|value| filled(value, &found.texts).0),
+        })
+    }
+
     /// The place of a cell, or of its row.
-    fn cell(&self, row: usize, column: &str) -> Option<&Place> {
+    fn cell(&self, row: usize, column: &str) -> Option<Place> {
+        if let Some(file) = &self.file {
+            let found = file.bulk.row(row)?;
+            let own = file.columns.iter().find(|(name, _)| name == column);
+            return own.and_then(|(_, at)| found.places.get(*at).cloned()).or(found.place());
+        }
         let cell = self.cells.iter().find(|(number, name, _)| *number == row && name == column);
-        cell.map(|(_, _, place)| place).or(self.places.get(row.checked_sub(1)?))
+        cell.map(|(_, _, place)| place.clone()).or_else(|| self.places.get(row))
     }
 
     fn swallowed(&self, wanted: usize, created: usize) -> Option<Obstacle> {
@@ -372,7 +439,7 @@ impl Told {
     }
 
     fn outside(&self, number: usize) -> Option<Obstacle> {
-        let place = self.places.get(number.checked_sub(1)?)?;
+        let place = self.places.get(number)?;
         let diagnostic =
             Diagnostic::error(format!("this row of `{}` is outside of the fixture's scope", self.table))
                 .at_place(place.clone())
@@ -381,7 +448,7 @@ impl Told {
     }
 
     fn several(&self, row: &[Option<String>]) -> Option<Obstacle> {
-        let place = self.places.get(number(row, 2).checked_sub(1)?)?;
+        let place = self.places.get(number(row, 2))?;
         let diagnostic = Diagnostic::error(format!("`{}` has several rows with this key", self.table))
             .at_place(place.clone())
             .note("all of them would be changed or deleted")
@@ -396,7 +463,7 @@ impl Told {
             self.table,
             text(row, 4)
         ))
-        .at_place(self.cell(number(row, 2), column)?.clone())
+        .at_place(self.cell(number(row, 2), column)?)
         .note("it is GENERATED ALWAYS AS IDENTITY")
         .help("leave it out, or list it under `insert_only`");
         Some(Obstacle { kind: ObstacleKind::Fixed, diagnostic })
@@ -411,8 +478,7 @@ impl Told {
     fn unfound(&self, what: &str, row: &[Option<String>]) -> Option<Obstacle> {
         let number_of_row = number(row, 2);
         let lookup: usize = text(row, 3).split_once('.')?.1.parse().ok()?;
-        let (_, rows) = self.sought.iter().find(|(number, _)| *number == number_of_row)?;
-        let Sought { place, parent, condition, value } = rows.get(lookup.checked_sub(1)?)?;
+        let Sought { place, parent, condition, value } = &self.sought(number_of_row, lookup.checked_sub(1)?)?;
         if what == "missing" {
             let offered: Vec<String> = serde_json::from_str(text(row, 4)).unwrap_or_default();
             let word = value.as_deref().unwrap_or_default();

@@ -71,15 +71,19 @@ fn raised(loads: &[Load], table: &Table, lookups: &Lookups) -> Option<String> {
             }
         }
         if !given.is_empty() {
-            let name = literal(sequence);
-            selects.push(format!(
-                "select case when g.most > s.last then setval({name}::regclass, g.most) end as raised\n  from (\n    select max(g.id) as most from ({}) g\n    join pg_catalog.pg_sequence q on q.seqrelid = {name}::regclass and q.seqincrement > 0 and g.id between q.seqmin and q.seqmax\n  ) g, (select case when is_called then last_value else last_value - 1 end as last from {sequence}) s",
-                given.join(" union all ")
-            ));
+            selects.push(raise(sequence, &given.join(" union all ")));
         }
     }
     let selects = (!selects.is_empty()).then(|| selects.join("\n  union all\n  "))?;
     Some(format!("raised_{} as materialized (\n  {selects}\n)", table.oid))
+}
+
+/// Raises a sequence to the highest `id` among rows, if it is lower and reaches that far.
+pub fn raise(sequence: &str, rows: &str) -> String {
+    let name = literal(sequence);
+    format!(
+        "select case when g.most > s.last then setval({name}::regclass, g.most) end as raised\n  from (\n    select max(g.id) as most from ({rows}) g\n    join pg_catalog.pg_sequence q on q.seqrelid = {name}::regclass and q.seqincrement > 0 and g.id between q.seqmin and q.seqmax\n  ) g, (select case when is_called then last_value else last_value - 1 end as last from {sequence}) s"
+    )
 }
 
 /// `added_…`: the rows of one table that lookups search beside the table itself, if any do.

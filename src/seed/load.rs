@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::file::FileRows;
 use super::remove::Removal;
 use crate::plan::catalog::{Column, Table};
 use crate::plan::resolve::{Resolver, Target};
+use crate::project::bulk::Bulk;
 use crate::project::diagnostic::{Diagnostic, count, list};
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
@@ -29,8 +31,35 @@ pub struct Load<'c> {
     pub removal: Option<Removal<'c>>,
     /// The rows, those of the same shape together.
     pub groups: Vec<Group<'c>>,
-    /// The place of each row, in the order written.
-    pub places: Vec<Place>,
+    /// Where the rows stand.
+    pub places: Places,
+}
+
+/// Where the rows of a load stand.
+#[derive(Debug, Clone)]
+pub enum Places {
+    /// Each at its place, in the order written.
+    Written(Vec<Place>),
+    /// In a file that is read again to find one.
+    InFile(Arc<Bulk>),
+}
+
+impl Places {
+    /// The place of a row, given by its number, counted from 1.
+    pub fn get(&self, number: usize) -> Option<Place> {
+        match self {
+            Places::Written(places) => places.get(number.checked_sub(1)?).cloned(),
+            Places::InFile(bulk) => bulk.row(number)?.place(),
+        }
+    }
+
+    /// Those that are known without looking.
+    pub fn written(&self) -> &[Place] {
+        match self {
+            Places::Written(places) => places,
+            Places::InFile(_) => &[],
+        }
+    }
 }
 
 /// When a row is inserted.
@@ -53,8 +82,11 @@ pub struct Group<'c> {
     pub suffix: String,
     /// Whether the rows are named to be removed.
     pub is_removed: bool,
-    /// Each row's number in the load, counted from 1, and what it gives.
+    /// Each row's number in the load, counted from 1, and what it gives. Of a file's rows, only what stands
+    /// for all of them: see [`FileRows`].
     pub rows: Vec<(usize, Vec<Target<'c>>)>,
+    /// The file, if the rows are not written down here.
+    pub file: Option<FileRows>,
 }
 
 impl<'c> Group<'c> {
@@ -77,20 +109,11 @@ impl<'c> Load<'c> {
         problems: &mut Vec<Diagnostic>,
     ) -> Load<'c> {
         let place = Place::new(resolver.source, place);
-        let mut load = Load {
-            number,
-            table,
-            place,
-            rule,
-            key,
-            updates: None,
-            removal: None,
-            groups: Vec::new(),
-            places: Vec::new(),
-        };
+        let mut load = Load::without_rows(number, table, place, (rule, key));
+        let mut places = Vec::new();
         let mut shapes: Vec<(bool, Vec<String>)> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
-            load.places.push(Place::new(resolver.source, row.span));
+            places.push(Place::new(resolver.source, row.span));
             let mut wrong = Vec::new();
             let mut targets = resolver.targets(table, &row.cells, &mut wrong);
             // A cell that could not be resolved may be the very one that is missed.
@@ -109,12 +132,31 @@ impl<'c> Load<'c> {
             let group = found.unwrap_or_else(|| {
                 shapes.push(shape);
                 let suffix = format!("{number}_{}", shapes.len());
-                load.groups.push(Group { suffix, is_removed: row.is_removed, rows: Vec::new() });
+                load.groups.push(Group { suffix, is_removed: row.is_removed, rows: Vec::new(), file: None });
                 shapes.len() - 1
             });
             load.groups[group].rows.push((at + 1, targets));
         }
+        load.places = Places::Written(places);
         load
+    }
+
+    /// A load that has no rows yet.
+    pub fn without_rows(
+        number: usize,
+        table: &'c Table,
+        place: Place,
+        (rule, key): (Rule, Vec<&'c str>),
+    ) -> Load<'c> {
+        let places = Places::Written(Vec::new());
+        let groups = Vec::new();
+        Load { number, table, place, rule, key, updates: None, removal: None, groups, places }
+    }
+
+    /// The load that removes the rows of a file instead.
+    pub fn removing(mut self) -> Load<'c> {
+        self.groups.iter_mut().for_each(|group| group.is_removed = true);
+        self
     }
 
     /// The object ids of the tables that its rows refer to.
@@ -170,14 +212,14 @@ impl<'c> Load<'c> {
             let lacking = rows.filter(|(_, targets)| !targets.iter().any(|it| it.columns().contains(name)));
             let mut lacking: Vec<usize> = lacking.map(|(number, _)| *number).collect();
             lacking.sort_unstable();
-            let Some(place) = lacking.first().and_then(|number| self.places.get(number - 1)) else {
+            let Some(place) = lacking.first().and_then(|number| self.places.get(*number)) else {
                 continue;
             };
             let made_by =
                 if is_made_up { "is made up by the server" } else { "may be filled in by a trigger" };
             let mut problem =
                 Diagnostic::error(format!("the row gives no `{name}`, which is part of its key"))
-                    .at_place(place.clone())
+                    .at_place(place)
                     .context(span, "the key")
                     .note(format!(
                         "`{}.{name}` {made_by}: the row would be inserted again on every run",

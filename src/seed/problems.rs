@@ -76,6 +76,9 @@ pub fn problems_select() -> String {
 
 /// The numbers of a group's staged columns that say what a value would become.
 pub fn inexact_leaves(group: &Group) -> Vec<usize> {
+    if group.file.is_some() {
+        return Vec::new(); // They were looked at on their way.
+    }
     let columns = leaf_columns(group.targets()).into_iter().enumerate();
     columns.filter(|(_, column)| exact::changed(column, "", "").is_some()).map(|(at, _)| at + 1).collect()
 }
@@ -108,13 +111,38 @@ fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups
         }
         _ => "null::text".to_owned(),
     };
+    let refers = match group.file.is_some() {
+        true => format!(" and ({})", refers(find, &lookups.groups[&group.suffix].finds)),
+        false => String::new(),
+    };
     format!(
-        "select case when x.r{0}_n = 0 then 'missing' else 'ambiguous' end, {1}, x.n, '{group_number}.{0}', {offered}\n  from resolved_{2} x where {3}x.r{0}_n <> 1{inner_held}",
+        "select case when x.r{0}_n = 0 then 'missing' else 'ambiguous' end, {1}, x.n, '{group_number}.{0}', {offered}\n  from resolved_{2} x where {3}x.r{0}_n <> 1{inner_held}{refers}",
         find.number,
         load.number,
         group.suffix,
         only_new(load)
     )
+}
+
+/// The condition under which a file's row refers to anybody: not all of what would name its parent is NULL.
+pub fn refers(find: &Find, finds: &[Find]) -> String {
+    let leaves = named_by(find, finds);
+    let given: Vec<String> = leaves.iter().map(|leaf| format!("x.c{leaf} is not null")).collect();
+    if given.is_empty() { "true".to_owned() } else { given.join(" or ") }
+}
+
+/// The numbers of the staged values that a lookup and those within it look for.
+pub fn named_by(find: &Find, finds: &[Find]) -> Vec<usize> {
+    let operands = find.conditions.iter().map(|(_, operand)| operand);
+    operands
+        .flat_map(|operand| match operand {
+            Operand::Leaf(number) => vec![*number],
+            Operand::Null => Vec::new(),
+            Operand::Found(number, _) => {
+                finds.iter().find(|it| it.number == *number).map_or(Vec::new(), |inner| named_by(inner, finds))
+            }
+        })
+        .collect()
 }
 
 /// The condition on rows whose values are written: all of them where those that are there are updated.
@@ -166,8 +194,9 @@ fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> Option<String>
         key
     };
     let of_table = || loads.iter().filter(|load| load.table.oid == keyed.table.oid);
-    let rows: usize = of_table().flat_map(|load| &load.groups).map(|group| group.rows.len()).sum();
-    if rows < 2 {
+    let groups = || of_table().flat_map(|load| &load.groups);
+    let rows: usize = groups().map(|group| group.rows.len()).sum();
+    if rows < 2 && !groups().any(|group| group.file.is_some()) {
         return None; // Looking for a second one costs more than the rest of the statement.
     }
     let mut selects = Vec::new();

@@ -4,6 +4,7 @@
 //! Beside a value whose type might, stands what it would become, if it is not what was written.
 
 use super::exact;
+use super::file::FileRows;
 use super::load::{Group, Load};
 use crate::plan::Statement;
 use crate::plan::catalog::Column;
@@ -19,12 +20,38 @@ pub fn expressions(load: &Load, statement: &mut Statement) -> Vec<String> {
         columns: load.table.columns.iter().map(|column| column.name.clone()).collect(),
         has_trigger: load.table.has_trigger,
         place: load.place.clone(),
-        rows: load.places.clone(),
+        rows: load.places.written().to_vec(),
     });
     load.groups.iter().map(|group| expression(group, table, statement)).collect()
 }
 
+/// What the rows of a group are called where a file's rows lie before they are looked at.
+pub fn temporary(group: &Group) -> String {
+    format!("pg_temp.seedbed_{}", group.suffix)
+}
+
+/// A file's rows, numbered as they lie there. Whether they fit their types is known already.
+fn of_file(group: &Group, file: &FileRows, statement: &mut Statement) -> String {
+    let mut columns = vec!["(row_number() over ())::int4 as n".to_owned()];
+    for (at, (leaf, column)) in leaves(group.targets()).into_iter().zip(leaf_columns(group.targets())).enumerate() {
+        let number = at + 1;
+        columns.push(match file.columns.get(at) {
+            Some(Some(_)) => format!("f.c{number}::{} as c{number}", column.type_name),
+            _ => {
+                let what = format!("the default of `{}`", column.name);
+                let value = statement.bind(text(leaf).cloned(), Some(leaf.place().clone()), what);
+                format!("{value}::text::{} as c{number}", column.type_name)
+            }
+        });
+    }
+    let (suffix, rows) = (&group.suffix, temporary(group));
+    format!("stage_{suffix} as materialized (\n  select {}\n  from {rows} f\n)", columns.join(", "))
+}
+
 fn expression(group: &Group, table: usize, statement: &mut Statement) -> String {
+    if let Some(file) = &group.file {
+        return of_file(group, file, statement);
+    }
     let numbers = group.rows.iter().map(|(number, _)| Some(number.to_string())).collect();
     let mut arrays = vec![format!("{}::text[]", statement.bind_list(numbers))];
     let mut names = vec!["n".to_owned()];
@@ -56,7 +83,7 @@ fn expression(group: &Group, table: usize, statement: &mut Statement) -> String 
 }
 
 /// For each staged column, whether it is of the table itself and not of a parent that is looked for.
-fn owned(group: &Group) -> Vec<bool> {
+pub fn owned(group: &Group) -> Vec<bool> {
     let mut owned = Vec::new();
     for target in group.targets() {
         let is_own = matches!(target, Target::Plain { .. });

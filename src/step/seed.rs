@@ -17,8 +17,9 @@ use std::sync::Arc;
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::{Catalog, Table};
 use crate::plan::resolve::Resolver;
-use crate::plan::{Access, Answer, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shortcut};
+use crate::plan::{Access, Answer, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shape, Shortcut};
 use crate::project::Project;
+use crate::project::bulk::Bulk;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::fixture::exact::{Exact, Scope};
 use crate::project::fixture::{Fixture, Mode, place};
@@ -26,6 +27,7 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
+use crate::seed::file;
 use crate::seed::finding::{Applied, Finding, diagnostics};
 use crate::seed::load::{Load, Rule, infer_key, written_key};
 use crate::seed::remove::Removal;
@@ -159,6 +161,10 @@ impl Action for Seed {
 
     fn compile(&self, _: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let loads = self.loads(project, catalog)?;
+        let has_file = loads.iter().any(|load| load.groups.iter().any(|group| group.file.is_some()));
+        if has_file {
+            return self.series(project, loads);
+        }
         let seeding = crate::seed::compile(&loads).map_err(|problem| vec![problem])?;
         let finding = Arc::new(seeding.finding);
         let [first, second] = [finding.clone(), finding.clone()];
@@ -178,6 +184,25 @@ impl Action for Seed {
 impl Seed {
     fn mode(&self, fixture: &Fixture) -> Mode {
         self.mode.or(fixture.mode).unwrap_or(Mode::Insert)
+    }
+
+    /// The batch of loads of which some take their rows from files.
+    fn series(&self, project: &Project, loads: Vec<Load>) -> Result<Batch, Vec<Diagnostic>> {
+        let (loads, units) = crate::seed::unit::ordered(loads);
+        let (units, finding) = crate::seed::series(&loads, &units).map_err(|problem| vec![problem])?;
+        let finding = Arc::new(finding);
+        let [first, second] = [finding.clone(), finding.clone()];
+        let judge = move |answer: &Answer| first.read(answer).map(|it| judgement(&it)).map_err(diagnostics);
+        let shortcut = shortcut(&loads);
+        let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
+        Ok(Batch {
+            access: Access::Write,
+            shape: Shape::Series { units, judge: Box::new(judge) },
+            deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
+            settled: shortcut.is_none().then_some(settled),
+            shortcut,
+            refusals: &[],
+        })
     }
 
     /// The rows of all its fixtures, and of those that come along.
@@ -203,7 +228,11 @@ impl Seed {
             let loaded = match changed {
                 Some((rows, mode)) => {
                     let fixture = Fixture { rows, ..(*fixture).clone() };
-                    load(loads.len() + 1, &fixture, mode, catalog, &mut problems)
+                    let loaded = load(loads.len() + 1, &fixture, mode, catalog, &mut problems);
+                    loaded.map(|load| match self.purpose {
+                        Purpose::Remove => load.map(Load::removing),
+                        _ => load,
+                    })
                 }
                 None => load(loads.len() + 1, fixture, self.mode(fixture), catalog, &mut problems),
             };
@@ -252,7 +281,8 @@ fn judgement(applied: &[Applied]) -> Judgement {
     };
     let differing =
         |load: &Applied| load.differing.iter().map(|cell| cell.row).collect::<BTreeSet<_>>().len();
-    let kept: usize = applied.iter().filter(|load| load.updated == 0).map(differing).sum();
+    let left = applied.iter().filter(|load| load.updated == 0);
+    let kept: usize = left.map(|load| load.kept + differing(load)).sum();
     let detail = match outcome {
         Outcome::Skipped => Some(ALREADY_THERE.to_owned()),
         _ if kept > 0 => {
@@ -288,11 +318,14 @@ fn load<'c>(
 ) -> Result<Option<Load<'c>>, Diagnostic> {
     let resolver = Resolver { catalog, source: &fixture.source };
     let table = resolver.table(&fixture.table)?;
-    let (place, rows) = (place(fixture), &fixture.rows);
-    let key = match &fixture.key {
-        Some(key) => written_key(table, key, resolver),
-        None => infer_key(table, rows, resolver, &fixture.source, place),
+    let place = place(fixture);
+    let header = fixture.bulk.as_ref().map(|bulk| (bulk, vec![file::header(bulk, table)]));
+    let key = match (&fixture.key, &header) {
+        (Some(key), _) => written_key(table, key, resolver),
+        (None, Some((bulk, row))) => infer_key(table, row, Resolver { catalog, source: &bulk.header }, &fixture.source, place),
+        (None, None) => infer_key(table, &fixture.rows, resolver, &fixture.source, place),
     };
+    let rows = &fixture.rows;
     let key = match (mode, key) {
         (_, Ok(key)) => key,
         // Rows need not be told apart when the table is empty.
@@ -300,7 +333,10 @@ fn load<'c>(
         (_, Err(problem)) => {
             // A misspelt column is the better thing to say than the key that it leaves out.
             let before = problems.len();
-            Load::new(number, table, place, (Rule::Always, Vec::new()), rows, resolver, problems);
+            match &header {
+                Some((bulk, _)) => drop(of_file(number, table, fixture, bulk, (Rule::Always, Vec::new()), catalog, problems)),
+                None => drop(Load::new(number, table, place, (Rule::Always, Vec::new()), rows, resolver, problems)),
+            }
             if fixture.key.is_some() || problems.len() == before {
                 problems.push(problem);
             }
@@ -312,7 +348,10 @@ fn load<'c>(
         Mode::Insert | Mode::Upsert | Mode::Exact => Rule::KeyIsMissing,
     };
     let before = problems.len();
-    let mut load = Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems);
+    let mut load = match &header {
+        Some((bulk, _)) => of_file(number, table, fixture, bulk, (rule, key), catalog, problems),
+        None => Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems),
+    };
     let insert_only = resolver.key_columns(table, &fixture.insert_only)?;
     load.updates = (mode >= Mode::Upsert).then_some(insert_only);
     if let (Mode::Exact, Some(exact)) = (mode, &fixture.exact) {
@@ -322,6 +361,22 @@ fn load<'c>(
         load.check_key(key, problems);
     }
     Ok(Some(load))
+}
+
+/// The load of a fixture whose rows stand in a file.
+fn of_file<'c>(
+    number: usize,
+    table: &'c Table,
+    fixture: &Fixture,
+    bulk: &Arc<Bulk>,
+    identity: (Rule, Vec<&'c str>),
+    catalog: &'c Catalog,
+    problems: &mut Vec<Diagnostic>,
+) -> Load<'c> {
+    let defaults = Resolver { catalog, source: &fixture.source }.targets(table, &fixture.defaults, problems);
+    let place = Place::new(&fixture.source, fixture.table.span);
+    let resolver = Resolver { catalog, source: &bulk.header };
+    Load::of_file((number, table, place), identity, bulk, defaults, resolver, problems)
 }
 
 fn removal<'c>(

@@ -26,7 +26,7 @@ pub fn count(condition: &str) -> String {
         "select n.nspname, c.relname, pg_stat_get_xact_tuples_inserted(c.oid),
   pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where {condition} and c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+where {condition} and c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_temp\\_%'
   and c.relname not in ('seedbed_ledger', 'seedbed_environment')
   and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid)
     + pg_stat_get_xact_tuples_deleted(c.oid) > 0
@@ -90,7 +90,7 @@ pub fn nothing_else(before: &[Wrote], reach: &[Reach]) -> String {
         pg_stat_get_xact_tuples_deleted(c.oid) - coalesce(e.deleted, 0) as deleted
       from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       left join (values {}) e(schema, name, updated, deleted) on e.schema = n.nspname and e.name = c.relname
-      where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+      where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_temp\\_%'
     ) c left join (select coalesce(pg_partition_root(v.oid), v.oid) as oid, sum(v.updated) as updated, sum(v.deleted) as deleted from (values {}) v(oid, updated, deleted) group by 1) l on l.oid = c.root
     cross join lateral (select coalesce(l.updated, 0) as updated, coalesce(l.deleted, 0) as deleted) o
     group by c.root having sum(c.updated + c.deleted) > max(o.updated + o.deleted)
@@ -112,7 +112,7 @@ pub fn deleted_at_most(before: &[Wrote], most: u64) -> String {
         "do $$ declare n bigint; begin
   select coalesce(sum(pg_stat_get_xact_tuples_deleted(c.oid)), 0) - {before} into n
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema');
+  where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_temp\\_%';
   if n > {most} then
     raise exception 'the step deletes % rows, and at most {most} may go', n
       using errcode = '{DELETES_TOO_MUCH}', hint = 'say more exactly which rows are meant, or raise the limit with --max-delete';
