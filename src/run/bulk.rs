@@ -125,13 +125,17 @@ impl Bulk<'_> {
     fn apply(&mut self, short: &Short, rows: u64, is_empty: bool) -> Result<Option<Answer>, Error> {
         if is_empty {
             let inserted = self.session.execute(&short.insert_all)?;
-            return Ok((inserted == rows && self.is_settled(short, rows)?).then(|| created(short, inserted)));
+            if inserted != rows || !self.is_settled(short, rows)? {
+                return Ok(None);
+            }
+            return self.answer(short, [inserted, 0, 0, 0]).map(Some);
         }
         let sampled = self.session.query(&short.sample)?;
         if !is_true(&sampled, 0) {
             let inserted = self.session.execute(&short.insert_new)?;
             if inserted == rows {
-                return Ok(self.is_settled(short, rows)?.then(|| created(short, inserted)));
+                let is_settled = self.is_settled(short, rows)?;
+                return if is_settled { self.answer(short, [inserted, 0, 0, 0]).map(Some) } else { Ok(None) };
             }
             let [total, there, differing, unresolved] = self.compared(short)?;
             let is_over = unresolved == 0 && total == rows && there == rows;

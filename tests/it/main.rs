@@ -1,6 +1,7 @@
 //! One test binary: data-driven, whole outputs compared, against a real PostgreSQL.
 
 mod asserting;
+mod bulk;
 mod cases;
 mod connection;
 mod converging;
