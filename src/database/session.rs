@@ -28,8 +28,8 @@ use super::{ledger, lock};
 use crate::plan::description::Description;
 use crate::plan::{Access, Answer, Statement};
 use bound::Bound;
-use wait::{Hurry, lost, receive};
 pub use copy::Copied;
+use wait::{Hurry, lost, receive};
 pub use written::Wrote;
 
 /// Limits of one session.

@@ -47,7 +47,11 @@ enum Form {
     Double,
     Date,
     /// A time, with a date before it or a zone behind it where they are kept.
-    Moment { has_date: bool, has_zone: bool, digits_max: usize },
+    Moment {
+        has_date: bool,
+        has_zone: bool,
+        digits_max: usize,
+    },
     /// Anything without a point.
     Whole,
     Short(usize),
@@ -84,7 +88,8 @@ impl Fitting {
         if let Some(most) = self.length_max.filter(|most| text.len() > *most) {
             let length = if self.is_padded { text.trim_end_matches(' ') } else { text }.chars().count();
             if length > most {
-                let message = format!("`{}` is of type {}, and this has {length} characters", self.what, self.exactly);
+                let message =
+                    format!("`{}` is of type {}, and this has {length} characters", self.what, self.exactly);
                 return misfit(Diagnostic::error(message));
             }
         }
@@ -195,10 +200,10 @@ fn without_zone(text: &[u8]) -> &[u8] {
         return rest;
     }
     for form in [&b"+00:00"[..], b"-00:00", b"+0000", b"-0000", b"+00", b"-00"] {
-        if let Some((rest, zone)) = text.len().checked_sub(form.len()).map(|at| text.split_at(at)) {
-            if has_form(zone, form) {
-                return rest;
-            }
+        if let Some((rest, zone)) = text.len().checked_sub(form.len()).map(|at| text.split_at(at))
+            && has_form(zone, form)
+        {
+            return rest;
         }
     }
     text
@@ -227,10 +232,14 @@ mod tests {
     #[test]
     fn moments_are_told_by_their_form() {
         let timestamp = |text: &str| is_moment(text.as_bytes(), true, false, 6);
-        for text in ["2026-01-02", "2026-01-02 10:11", "2026-01-02T10:11:12.123456", "2026-01-02 10:11:12.1200000"] {
+        for text in
+            ["2026-01-02", "2026-01-02 10:11", "2026-01-02T10:11:12.123456", "2026-01-02 10:11:12.1200000"]
+        {
             assert!(timestamp(text), "{text}");
         }
-        for text in ["2026-1-2", "2026-01-02 10:11:12+00", "2026-01-02 10:11:12.1234567", "now", "2026-01-02 10", ""] {
+        for text in
+            ["2026-1-2", "2026-01-02 10:11:12+00", "2026-01-02 10:11:12.1234567", "now", "2026-01-02 10", ""]
+        {
             assert!(!timestamp(text), "{text}");
         }
         let zoned = |text: &str| is_moment(text.as_bytes(), true, true, 0);

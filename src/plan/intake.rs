@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Statement;
 use super::fit::{Fit, Fitting};
-use crate::project::bulk::Bulk;
 use crate::project::bulk::csv::Record;
+use crate::project::bulk::{Bulk, Pick};
 use crate::project::diagnostic::Diagnostic;
 
 /// A file whose rows are laid into a temporary table.
@@ -13,6 +13,8 @@ use crate::project::diagnostic::Diagnostic;
 pub struct Intake {
     /// The file.
     pub file: Arc<Bulk>,
+    /// Which of its rows, and what of them.
+    pub pick: Pick,
     /// What its columns have to be like, in its order.
     pub fittings: Arc<Vec<Fitting>>,
     /// What they are called in the temporary table.

@@ -1,11 +1,13 @@
 //! Bulk: a file of many rows beside a fixture, or a fixture itself. It is read as a stream and never held
 //! as a whole.
 //!
-//! PostgreSQL reads the values; what is read here is where records and fields begin and end, and the
-//! names in the header.
+//! PostgreSQL reads the values; what is read here is where rows and values begin and end, and what the
+//! columns are called.
 
 pub mod csv;
+pub mod ndjson;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -15,11 +17,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 
 use super::diagnostic::Diagnostic;
-use super::source::{Name, Place, Source, Span};
+use super::source::{Place, Source, Span};
 use csv::{Record, Records};
+use ndjson::Lines;
 
 /// The endings of such files, the compressed ones first.
-pub const ENDINGS: &[&str] = &[".csv.gz", ".csv"];
+pub const ENDINGS: &[&str] = &[".csv.gz", ".csv", ".ndjson.gz", ".ndjson"];
 
 /// A file of many rows.
 pub struct Bulk {
@@ -28,10 +31,41 @@ pub struct Bulk {
     file: PathBuf,
     /// What it weighs on disk, in bytes.
     pub bytes: u64,
-    /// Its first line.
-    pub header: Arc<Source>,
-    /// The names in that line.
-    pub names: Vec<Name>,
+    /// What its rows give: one layout, or one for each set of names that its objects have.
+    pub layouts: Vec<Layout>,
+}
+
+/// The columns that some rows of a file give.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// Tells it from the others of the file.
+    pub key: String,
+    /// The line that names the columns.
+    pub source: Arc<Source>,
+    /// The columns, in the order of the line.
+    pub columns: Vec<FileColumn>,
+}
+
+/// A name in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileColumn {
+    /// The name.
+    pub name: String,
+    /// Where it is in the line.
+    pub name_span: Span,
+    /// Where what it names is; in a header the name itself.
+    pub span: Span,
+    /// The names in the object that it names.
+    pub within: Vec<FileColumn>,
+}
+
+/// Which rows of a file, and what of them.
+#[derive(Debug, Clone)]
+pub enum Pick {
+    /// All of them, as they are.
+    All,
+    /// Objects with certain names.
+    Objects(Arc<ndjson::Pick>),
 }
 
 impl std::fmt::Debug for Bulk {
@@ -40,17 +74,30 @@ impl std::fmt::Debug for Bulk {
     }
 }
 
-/// The stream of a file, unpacked, and how much of the file was read so far.
+/// A file as a stream, unpacked.
 type Stream = Box<dyn Read + Send>;
 
-/// The records of a file, with a look at how far it is.
+/// The rows of a file, with a look at how far it is.
 pub struct Rows {
-    /// The records, without the header.
-    pub records: Records<Stream>,
+    reader: Reader,
     read: Arc<AtomicU64>,
 }
 
+enum Reader {
+    Csv(Records<Stream>),
+    Objects(Lines<Stream>, Arc<ndjson::Pick>),
+}
+
 impl Rows {
+    /// The next row, or none at the end.
+    #[allow(clippy::should_implement_trait)] // What it returns is lent.
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, Diagnostic> {
+        match &mut self.reader {
+            Reader::Csv(records) => records.next(),
+            Reader::Objects(lines, pick) => lines.next(pick),
+        }
+    }
+
     /// How many bytes of the file were read, as it lies on disk.
     pub fn bytes_read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
@@ -89,39 +136,80 @@ impl Bulk {
             return Err(Diagnostic::error(format!("`{path}` is no regular file"))
                 .help("remove it, or write its rows into a file"));
         }
-        let mut bulk = Bulk {
-            path: path.clone(),
-            file: file.to_owned(),
-            bytes: metadata.len(),
-            header: Source::new(path.clone(), ""),
-            names: Vec::new(),
+        let mut bulk =
+            Bulk { path: path.clone(), file: file.to_owned(), bytes: metadata.len(), layouts: Vec::new() };
+        bulk.layouts = match bulk.is_csv() {
+            true => vec![bulk.header()?],
+            false => bulk.structures()?,
         };
-        let mut records = bulk.stream()?.records;
+        match bulk.layouts.iter().all(|layout| layout.columns.is_empty()) {
+            true => Err(Diagnostic::error(format!("`{path}` is empty")).help(match bulk.is_csv() {
+                true => "its first line names the columns: `code,name`",
+                false => "each line is one object: `{\"code\": \"NO\", \"name\": \"Norway\"}`",
+            })),
+            false => Ok(bulk),
+        }
+    }
+
+    /// Whether it is CSV.
+    pub fn is_csv(&self) -> bool {
+        self.path.ends_with(".csv") || self.path.ends_with(".csv.gz")
+    }
+
+    /// The layout that the first line of a CSV file says.
+    fn header(&self) -> Result<Layout, Diagnostic> {
+        let (stream, _) = self.stream()?;
+        let mut records = Records::new(stream, self.path.clone());
         let Some(record) = records.next()? else {
-            return Err(Diagnostic::error(format!("`{path}` is empty"))
-                .help("its first line names the columns: `code,name`"));
+            return Ok(Layout { key: String::new(), source: Source::new("", ""), columns: Vec::new() });
         };
-        let text = |at| {
-            String::from_utf8(record.field(at).into_owned())
-                .map_err(|_| Diagnostic::error("this is not UTF-8").at_place(record.place(at)))
-        };
-        let names: Vec<String> = (0..record.fields.len()).map(text).collect::<Result<_, _>>()?;
-        bulk.header = record.place(0).source;
-        let places: Vec<Span> = (0..names.len()).map(|at| record.place(at).span).collect();
-        bulk.names = names.into_iter().zip(places).map(|(text, span)| Name { text, span }).collect();
-        for (at, name) in bulk.names.iter().enumerate() {
-            let problem = if name.text.trim().is_empty() {
+        let source = record.place(0).source;
+        let mut columns: Vec<FileColumn> = Vec::new();
+        for at in 0..record.fields.len() {
+            let place = record.place(at);
+            let name = String::from_utf8(record.field(at).into_owned())
+                .map_err(|_| Diagnostic::error("this is not UTF-8").at_place(place.clone()))?;
+            let problem = if name.trim().is_empty() {
                 "a column without a name".to_owned()
-            } else if bulk.names[..at].iter().any(|earlier| earlier.text == name.text) {
-                format!("`{}` is named twice", name.text)
+            } else if columns.iter().any(|earlier| earlier.name == name) {
+                format!("`{name}` is named twice")
             } else {
+                columns.push(FileColumn {
+                    name,
+                    name_span: place.span,
+                    span: place.span,
+                    within: Vec::new(),
+                });
                 continue;
             };
             return Err(Diagnostic::error(problem)
-                .at(&bulk.header, name.span)
+                .at_place(place)
                 .help("the first line names the columns, each once: `code,name`"));
         }
-        Ok(bulk)
+        Ok(Layout { key: String::new(), source, columns })
+    }
+
+    /// The layouts of a file's objects, each as it comes first. All lines are read.
+    fn structures(&self) -> Result<Vec<Layout>, Diagnostic> {
+        let (stream, _) = self.stream()?;
+        let mut lines = Lines::new(stream, self.path.clone());
+        let (mut known, mut layouts) = (HashSet::new(), Vec::new());
+        while let Some(structure) = lines.next_structure()? {
+            if !known.insert(structure.key()) {
+                continue;
+            }
+            let layout = lines.layout()?;
+            if known.len() > ndjson::STRUCTURES_MAX {
+                return Err(Diagnostic::error(format!(
+                    "the objects of this file have more than {} different sets of names",
+                    ndjson::STRUCTURES_MAX
+                ))
+                .at(&layout.source, Span::new(0, 1))
+                .help("write nested objects of different names as text, or make several files"));
+            }
+            layouts.push(layout);
+        }
+        Ok(layouts)
     }
 
     /// The file's name without directories and endings.
@@ -130,34 +218,69 @@ impl Bulk {
         ENDINGS.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
     }
 
-    /// Its rows from the first one on, behind the header.
-    pub fn rows(&self) -> Result<Rows, Diagnostic> {
-        let mut rows = self.stream()?;
-        rows.records.next()?;
-        Ok(rows)
+    /// Its rows from the first one on.
+    pub fn rows(&self, pick: &Pick) -> Result<Rows, Diagnostic> {
+        let (stream, read) = self.stream()?;
+        let reader = match pick {
+            Pick::All => {
+                let mut records = Records::new(stream, self.path.clone());
+                records.next()?; // The header.
+                Reader::Csv(records)
+            }
+            Pick::Objects(pick) => Reader::Objects(Lines::new(stream, self.path.clone()), pick.clone()),
+        };
+        Ok(Rows { reader, read })
     }
 
-    /// A row by its number, counted from 1, read again from the beginning; none if it is not there any more.
-    pub fn row(&self, number: usize) -> Option<FoundRow> {
-        let mut rows = self.rows().ok()?;
-        for _ in 1..number {
-            rows.records.next().ok()??;
-        }
-        rows.records.next().ok()?.map(|record| FoundRow::of(&record))
-    }
-
-    /// The row that ends on a line, counted from 1.
-    pub fn row_at(&self, line: u64) -> Option<FoundRow> {
-        let mut rows = self.rows().ok()?;
-        while let Some(record) = rows.records.next().ok()? {
-            if record.last_line() >= line {
+    /// A row that was picked, by its number: the number of a CSV file's row, counted from 1, or the line
+    /// of an object. It is read again from the beginning; none if it is not there any more.
+    pub fn row(&self, number: usize, pick: &Pick) -> Option<FoundRow> {
+        let mut rows = self.rows(pick).ok()?;
+        let mut count = 0;
+        while let Some(record) = rows.next().ok()? {
+            count += 1;
+            let found = match pick {
+                Pick::All => count == number,
+                Pick::Objects(_) => record.line == number as u64,
+            };
+            if found {
                 return Some(FoundRow::of(&record));
             }
         }
         None
     }
 
-    fn stream(&self) -> Result<Rows, Diagnostic> {
+    /// The place of a row, by the same number.
+    pub fn place(&self, number: usize) -> Option<Place> {
+        if self.is_csv() {
+            return self.row(number, &Pick::All)?.place();
+        }
+        let (stream, _) = self.stream().ok()?;
+        let mut lines = Lines::new(stream, self.path.clone());
+        while lines.next_structure().ok()?.is_some() {
+            if lines.line() == number as u64 {
+                return Some(Place::new(&lines.layout().ok()?.source, Span::new(0, 1)));
+            }
+        }
+        None
+    }
+
+    /// The row that ends on a line of what is sent to the server, counted from 1.
+    pub fn row_sent(&self, line: u64, pick: &Pick) -> Option<FoundRow> {
+        let mut rows = self.rows(pick).ok()?;
+        let mut sent = 0;
+        while let Some(record) = rows.next().ok()? {
+            sent += memchr::memchr_iter(b'\n', record.bytes).count() as u64;
+            sent += u64::from(!record.bytes.ends_with(b"\n"));
+            if sent >= line {
+                return Some(FoundRow::of(&record));
+            }
+        }
+        None
+    }
+
+    /// The file, unpacked, with how much of it was read.
+    fn stream(&self) -> Result<(Stream, Arc<AtomicU64>), Diagnostic> {
         let opened = File::open(&self.file);
         let file =
             opened.map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", self.path)))?;
@@ -167,7 +290,7 @@ impl Bulk {
             true => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, counted))),
             false => Box::new(counted),
         };
-        Ok(Rows { records: Records::new(stream, self.path.clone()), read })
+        Ok((stream, read))
     }
 }
 

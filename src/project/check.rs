@@ -38,7 +38,7 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
                 Diagnostic::error(format!("two fixtures are called `{}`", fixture.name))
                     .at(&fixture.source, super::fixture::place(fixture))
                     .note(format!("the other one is `{earlier}`"))
-                    .help(match fixture.bulk.is_some() || earlier.ends_with(".csv") {
+                    .help(match fixture.bulk.is_some() || !earlier.ends_with("ml") {
                         true => "rename one of them, or let the YAML file say `from:` and the other's name",
                         false => "rename one of them",
                     }),

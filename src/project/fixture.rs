@@ -171,7 +171,8 @@ impl Fixture {
                         let context = (from.span, "and from here".to_owned());
                         let problem = reading.problem(rows, "rows come from one place");
                         problem.context = Some(context);
-                        problem.help = Some("keep `rows` or `from`; a file may hold several tables".to_owned());
+                        problem.help =
+                            Some("keep `rows` or `from`; a file may hold several tables".to_owned());
                     }
                     _ => {}
                 }
@@ -207,8 +208,7 @@ impl Fixture {
             (Some(Mode::Exact), Some(exact))
                 if self.rows.is_empty() && self.from.is_none() && !exact.allow_empty =>
             {
-                reading
-                .problem_help(
+                reading.problem_help(
                     span,
                     "this fixture has no rows, and `mode: exact` would delete all of its scope",
                     "if that is meant, say `allow_empty: true`",
@@ -227,7 +227,9 @@ impl Fixture {
     /// The fixture that a file of rows is without more words.
     pub fn of_file(bulk: Arc<Bulk>) -> Fixture {
         let name = bulk.stem().to_owned();
-        let span = bulk.names.first().map_or(Span::default(), |first| first.span);
+        let layout = &bulk.layouts[0];
+        let (span, source) =
+            (layout.columns.first().map(|it| it.span).unwrap_or_default(), layout.source.clone());
         Fixture {
             table: Name { text: name.clone(), span },
             name,
@@ -237,7 +239,7 @@ impl Fixture {
             exact: None,
             rows: Vec::new(),
             from: None,
-            source: bulk.header.clone(),
+            source,
             bulk: Some(bulk),
             defaults: Vec::new(),
         }
@@ -253,9 +255,11 @@ impl Fixture {
             let known = files.iter().map(|file| file.path.strip_prefix(directory).unwrap_or(&file.path));
             let known: Vec<&str> = known.map(|path| path.trim_start_matches('/')).collect();
             let help = did_you_mean(&from.text, known.iter().copied());
-            let help = help.unwrap_or_else(|| "it is a file below `fixtures/` that ends in `.csv` or `.csv.gz`".to_owned());
+            let help = help.unwrap_or_else(|| "it is a file below `fixtures/` that ends in `.csv`, `.ndjson`, or one of these with `.gz`".to_owned());
             problems.push(
-                Diagnostic::error(format!("there is no file `{path}`")).at(&self.source, from.span).help(help),
+                Diagnostic::error(format!("there is no file `{path}`"))
+                    .at(&self.source, from.span)
+                    .help(help),
             );
         }
     }

@@ -69,8 +69,7 @@ pub fn load(directory: &Path) -> Files {
     files.migrations = read("migrations", &[".sql"], SQL_BYTES_MAX);
     files.fixtures = read("fixtures", &[".yaml", ".yml"], YAML_BYTES_MAX);
     files.scenarios = read("scenarios", &[".yaml", ".yml"], YAML_BYTES_MAX);
-    let found =
-        files.migrations.len() + files.fixtures.len() + files.bulk.len() + files.scenarios.len();
+    let found = files.migrations.len() + files.fixtures.len() + files.bulk.len() + files.scenarios.len();
     if found == 0 && problems.is_empty() {
         problems.push(
             Diagnostic::error(format!(

@@ -14,6 +14,7 @@ use crate::plan::cell::inexact;
 use crate::plan::fit::Fit;
 use crate::plan::intake::{Intake, Short, Unit};
 use crate::plan::{Answer, Statement, number, text};
+use crate::project::bulk::Pick;
 use crate::project::bulk::csv::Record;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::event::{Copying, Event};
@@ -73,10 +74,10 @@ impl Bulk<'_> {
         if short.is_if_empty && !is_empty {
             return Ok(Some(vec![told("there", short.number, 1)]));
         }
-        if let Some(straight) = short.straight.as_ref().filter(|_| is_empty && may_copy) {
-            if let Some(copied) = self.straight(straight)? {
-                return Ok(Some(created(short, copied.rows)));
-            }
+        if let Some(straight) = short.straight.as_ref().filter(|_| is_empty && may_copy)
+            && let Some(copied) = self.straight(straight)?
+        {
+            return Ok(Some(created(short, copied.rows)));
         }
         let rows = self.stage()?;
         self.simple("savepoint seedbed_short")?;
@@ -112,12 +113,10 @@ impl Bulk<'_> {
         self.simple(&self.intake.create.clone())?;
         match self.copy(&self.intake.copy.clone())? {
             Ok(copied) => Ok(copied.rows),
-            Err(error) => {
-                match error.server().and_then(|server| explain::copied(self.intake, server)) {
-                    Some(told) => Err(Broken::Wrong(vec![told])),
-                    None => Err(error.into()),
-                }
-            }
+            Err(error) => match error.server().and_then(|server| explain::copied(self.intake, server)) {
+                Some(told) => Err(Broken::Wrong(vec![told])),
+                None => Err(error.into()),
+            },
         }
     }
 
@@ -220,12 +219,17 @@ impl Bulk<'_> {
     /// Reads the file again and asks the server about values that nobody else can tell to fit.
     fn settle_doubts(&mut self) -> Result<(), Broken> {
         let wrong = |problem| Broken::Wrong(vec![problem]);
-        let mut rows = self.intake.file.rows().map_err(wrong)?;
+        let mut rows = self.intake.file.rows(&self.intake.pick).map_err(wrong)?;
         let mut doubts = Doubts::default();
         loop {
-            let is_over = match rows.records.next().map_err(wrong)? {
+            let is_over = match rows.next().map_err(wrong)? {
                 Some(record) => {
-                    doubts.note(self.intake, &record);
+                    doubts.rows += 1;
+                    let number = match self.intake.pick {
+                        Pick::All => doubts.rows,
+                        Pick::Objects(_) => record.line as usize,
+                    };
+                    doubts.note(self.intake, &record, number);
                     false
                 }
                 None => true,
@@ -251,9 +255,13 @@ impl Bulk<'_> {
         );
         let answer = self.session.query(&statement)?;
         let Some(row) = answer.first() else { return Ok(()) };
-        let (line, value) = &doubts[number(row, 0).saturating_sub(1)];
+        let (row_number, value) = &doubts[number(row, 0).saturating_sub(1)];
         let problem = inexact(value, &fitting.exactly, text(row, 1));
-        let place = self.intake.file.row(*line).and_then(|found| found.places.get(column).cloned());
+        let place = self
+            .intake
+            .file
+            .row(*row_number, &self.intake.pick)
+            .and_then(|found| found.places.get(column).cloned());
         Err(Broken::Wrong(vec![match place {
             Some(place) => problem.at_place(place),
             None => problem,
@@ -277,12 +285,11 @@ impl Doubts {
     /// How many are asked about at once.
     const MOST: usize = 10_000;
 
-    fn note(&mut self, intake: &Intake, record: &Record) {
-        self.rows += 1;
+    fn note(&mut self, intake: &Intake, record: &Record, number: usize) {
         for (at, fitting) in intake.fittings.iter().enumerate() {
             let text = record.text(at);
             if let (Fit::Doubtful, Some(text)) = (fitting.look(text.as_deref()), text) {
-                self.values.entry(at).or_default().push((self.rows, text.into_owned()));
+                self.values.entry(at).or_default().push((number, text.into_owned()));
                 self.count += 1;
             }
         }

@@ -22,10 +22,11 @@ const CELLS_MAX: usize = 30_000;
 /// A row of a file that the server refused while it was copied, if it says which.
 pub fn copied(intake: &Intake, server: &ServerError) -> Option<Diagnostic> {
     let (line, column) = copy::line(server.context.as_deref()?)?;
-    let row = intake.file.row_at(line + copy::header_lines(intake))?;
+    let row = intake.file.row_sent(line, &intake.pick)?;
     let at = column.and_then(|column| intake.column(column));
     let place = at.and_then(|at| row.places.get(at).cloned()).or_else(|| row.place())?;
-    let mut diagnostic = Diagnostic::error(format!("{} ({})", server.message, server.sqlstate)).at_place(place);
+    let mut diagnostic =
+        Diagnostic::error(format!("{} ({})", server.message, server.sqlstate)).at_place(place);
     if let Some(fitting) = at.and_then(|at| intake.fittings.get(at)) {
         diagnostic = diagnostic.label(format!("for `{}` of type {}", fitting.what, fitting.exactly));
     }

@@ -1,57 +1,63 @@
-//! The rows of a file: what its header means, and how its values are told apart from what was written.
+//! The rows of a file: what its names mean, and how its values are told apart from what was written.
 
 use std::sync::Arc;
 
 use super::load::{Group, Load, Places, Rule};
 use super::stage::leaves;
-use crate::plan::catalog::{Column, Table};
+use crate::plan::catalog::{Catalog, Column, Table};
 use crate::plan::resolve::{Resolver, Target};
-use crate::project::bulk::Bulk;
+use crate::project::bulk::ndjson::{self, Paths, Taken};
+use crate::project::bulk::{Bulk, FileColumn, Layout, Pick};
 use crate::project::diagnostic::Diagnostic;
-use crate::project::source::{Name, Place};
+use crate::project::source::{Place, Span};
 use crate::project::value::Row;
 use crate::project::yaml::{Content, Entry, Node, Scalar};
 
-/// Stands for the value of a file's column, by its number, wherever a text is asked for.
+/// Stands for a value of a row, by its number, wherever a text is asked for.
 const MARKS: [char; 2] = ['\u{1}', '\u{2}'];
 
-/// The rows of one file, all of them with the same columns.
+/// The rows of one file, or those of them that give the same columns.
 #[derive(Debug)]
 pub struct FileRows {
     /// The file.
     pub bulk: Arc<Bulk>,
-    /// For each staged value, depth first, the file's column that it comes from, counted from 0; none for
-    /// what the fixture says of all rows.
+    /// For each staged value, depth first, which value of a row it is, counted from 0; none for what the
+    /// fixture says of all rows.
     pub columns: Vec<Option<usize>>,
+    /// Which rows, and which values of them.
+    pub pick: Pick,
 }
 
-/// The header as a row whose values nobody knows yet.
-pub fn header(bulk: &Bulk, table: &Table) -> Row {
+/// What a layout names, as a row whose values nobody knows yet.
+pub fn header(layout: &Layout, table: &Table) -> Row {
     let mut cells: Vec<Entry> = Vec::new();
-    for name in &bulk.names {
-        let path: Vec<&str> = match table.column(&name.text) {
-            Some(_) => vec![&name.text],
-            None => name.text.split('.').collect(),
+    for column in &layout.columns {
+        let path: Vec<&str> = match table.column(&column.name) {
+            Some(_) => vec![&column.name],
+            None => column.name.split('.').collect(),
         };
-        insert(&mut cells, &path, name);
+        insert(&mut cells, &path, column);
     }
-    Row { span: bulk.names.first().map(|name| name.span).unwrap_or_default(), cells, is_removed: false }
+    Row { span: layout.columns.first().map(|it| it.span).unwrap_or_default(), cells, is_removed: false }
 }
 
-fn insert(cells: &mut Vec<Entry>, path: &[&str], name: &Name) {
+fn insert(cells: &mut Vec<Entry>, path: &[&str], column: &FileColumn) {
     let [first, rest @ ..] = path else { return };
-    let node = |content| Node { content, span: name.span };
+    let node = |content| Node { content, span: column.span };
     let at = cells.iter().position(|cell| !rest.is_empty() && cell.key == *first);
     let at = at.unwrap_or_else(|| {
-        let content = match rest.is_empty() {
-            true => Content::Scalar("0".to_owned(), Scalar::Text),
-            false => Content::Map(Vec::new()),
+        let content = match (rest, column.within.as_slice()) {
+            ([], []) => Content::Scalar("0".to_owned(), Scalar::Text),
+            _ => Content::Map(Vec::new()),
         };
-        cells.push(Entry { key: (*first).to_owned(), key_span: name.span, value: node(content) });
+        cells.push(Entry { key: (*first).to_owned(), key_span: column.name_span, value: node(content) });
         cells.len() - 1
     });
     if let Content::Map(inner) = &mut cells[at].value.content {
-        insert(inner, rest, name);
+        insert(inner, rest, column);
+        if rest.is_empty() {
+            column.within.iter().for_each(|within| insert(inner, &[&within.name], within));
+        }
     }
 }
 
@@ -61,55 +67,127 @@ impl<'c> Load<'c> {
         (number, table, place): (usize, &'c Table, Place),
         identity: (Rule, Vec<&'c str>),
         bulk: &Arc<Bulk>,
-        defaults: Vec<Target<'c>>,
-        resolver: Resolver<'c, '_>,
+        defaults: impl Fn(&mut Vec<Diagnostic>) -> Vec<Target<'c>>,
+        catalog: &'c Catalog,
         problems: &mut Vec<Diagnostic>,
     ) -> Load<'c> {
-        let row = header(bulk, table);
-        let mut targets = resolver.targets(table, &row.cells, problems);
-        let given: Vec<String> = targets.iter().flat_map(Target::columns).map(str::to_owned).collect();
-        let is_other = |target: &Target| !target.columns().iter().any(|name| given.iter().any(|it| it == name));
-        targets.extend(defaults.into_iter().filter(is_other));
-        targets.sort_by_cached_key(Target::shape);
-        let columns: Vec<Option<usize>> = leaves(&targets).iter().map(|leaf| column_of(bulk, leaf)).collect();
-        for (at, name) in bulk.names.iter().enumerate() {
-            if problems.is_empty() && !columns.contains(&Some(at)) {
-                problems.push(
-                    Diagnostic::error(format!("`{}` is given by another name of this line already", name.text))
-                        .at(&bulk.header, name.span)
-                        .help("keep one of the two"),
-                );
-            }
-        }
-        let is_given = |name: &str| targets.iter().any(|target| target.columns().contains(&name));
-        let lacking = table.columns.iter().find(|it| it.is_required() && !is_given(&it.name));
-        if let Some(column) = lacking.filter(|_| problems.is_empty() && !table.has_insert_trigger) {
-            problems.push(
-                Diagnostic::error(format!("the rows of this file need `{}`", column.name))
-                    .at(&bulk.header, row.span)
-                    .note(format!("`{}.{}` is NOT NULL and has no default", table.name, column.name))
-                    .help(format!("add a column `{}`, or name it in the fixture's `defaults`", column.name)),
-            );
-        }
-        let mut at = 0;
-        targets.iter_mut().for_each(|target| mark(target, &columns, &mut at));
         let mut load = Load::without_rows(number, table, place, identity);
         load.places = Places::InFile(bulk.clone());
-        load.groups.push(Group {
-            suffix: format!("{number}_1"),
-            is_removed: false,
-            rows: vec![(1, targets)],
-            file: Some(FileRows { bulk: bulk.clone(), columns }),
-        });
+        let mut shapes: Vec<Vec<String>> = Vec::new();
+        let mut picks: Vec<ndjson::Pick> = Vec::new();
+        for layout in &bulk.layouts {
+            let mut wrong = Vec::new();
+            let targets = targets(table, layout, &defaults, catalog, &mut wrong);
+            let is_right = wrong.is_empty();
+            wrong.retain(|problem| !problems.contains(problem));
+            problems.append(&mut wrong);
+            if !is_right {
+                continue;
+            }
+            let (paths, columns) = paths(layout, &targets);
+            let shape: Vec<String> = targets.iter().map(Target::shape).collect();
+            let known = shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
+                let mut targets = targets;
+                let mut at = 0;
+                targets.iter_mut().for_each(|target| mark(target, &columns, &mut at));
+                shapes.push(shape);
+                picks.push(ndjson::Pick::default());
+                load.groups.push(Group {
+                    suffix: format!("{number}_{}", shapes.len()),
+                    is_removed: false,
+                    rows: vec![(1, targets)],
+                    file: Some(FileRows { bulk: bulk.clone(), columns, pick: Pick::All }),
+                });
+                shapes.len() - 1
+            });
+            picks[known].insert(layout.key.clone(), paths);
+        }
+        if !bulk.is_csv() {
+            for (group, pick) in load.groups.iter_mut().zip(picks) {
+                if let Some(file) = &mut group.file {
+                    file.pick = Pick::Objects(Arc::new(pick));
+                }
+            }
+        }
         load
     }
 }
 
-/// The file's column that a value comes from: its place is that of the name in the header.
-fn column_of(bulk: &Bulk, leaf: &Target) -> Option<usize> {
+/// What the rows of a layout give, with the fixture's `defaults` behind it.
+fn targets<'c>(
+    table: &'c Table,
+    layout: &Layout,
+    defaults: &impl Fn(&mut Vec<Diagnostic>) -> Vec<Target<'c>>,
+    catalog: &'c Catalog,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Target<'c>> {
+    let row = header(layout, table);
+    let mut targets = Resolver { catalog, source: &layout.source }.targets(table, &row.cells, problems);
+    let given: Vec<String> = targets.iter().flat_map(Target::columns).map(str::to_owned).collect();
+    let is_other = |target: &Target| !target.columns().iter().any(|name| given.iter().any(|it| it == name));
+    targets.extend(defaults(problems).into_iter().filter(is_other));
+    targets.sort_by_cached_key(Target::shape);
+    if !problems.is_empty() {
+        return targets;
+    }
+    let leaves = leaves(&targets);
+    let is_used = |column: &FileColumn| leaves.iter().any(|leaf| names(column, layout, leaf));
+    if let Some(column) = layout.columns.iter().find(|column| !is_used(column)) {
+        problems.push(
+            Diagnostic::error(format!("`{}` is given by another name of this line already", column.name))
+                .at(&layout.source, column.name_span)
+                .help("keep one of the two"),
+        );
+    }
+    let is_given = |name: &str| targets.iter().any(|target| target.columns().contains(&name));
+    let lacking = table.columns.iter().find(|it| it.is_required() && !is_given(&it.name));
+    if let Some(column) = lacking.filter(|_| !table.has_insert_trigger) {
+        problems.push(
+            Diagnostic::error(format!("the rows of this file need `{}`", column.name))
+                .at(&layout.source, row.span)
+                .note(format!("`{}.{}` is NOT NULL and has no default", table.name, column.name))
+                .help(format!("add a column `{}`, or name it in the fixture's `defaults`", column.name)),
+        );
+    }
+    targets
+}
+
+/// Whether a value comes from a name, or from one within it.
+fn names(column: &FileColumn, layout: &Layout, leaf: &Target) -> bool {
     let place = leaf.place();
-    let is_of_header = Arc::ptr_eq(&place.source, &bulk.header);
-    bulk.names.iter().position(|name| is_of_header && name.span == place.span)
+    Arc::ptr_eq(&place.source, &layout.source)
+        && (column.span == place.span || column.within.iter().any(|within| names(within, layout, leaf)))
+}
+
+/// For each staged value, depth first, which value of a row it is; and how these are found in an object.
+fn paths(layout: &Layout, targets: &[Target]) -> (Paths, Vec<Option<usize>>) {
+    let (mut paths, mut columns) = (Vec::new(), Vec::new());
+    for leaf in leaves(targets) {
+        let found = layout.columns.iter().position(|column| names(column, layout, leaf));
+        let is_csv = layout.key.is_empty();
+        columns.push(found.map(|at| if is_csv { at } else { paths.len() }));
+        if let (Some(at), Target::Plain { column, .. }) = (found, leaf) {
+            let mut path = Vec::new();
+            path_to(&layout.columns[at], leaf.place().span, &mut path);
+            let taken = match (column.is_json(), column.is_array) {
+                (true, _) => Taken::AsJson,
+                (false, true) => Taken::AsArray,
+                (false, false) => Taken::AsText,
+            };
+            paths.push((path, taken));
+        }
+    }
+    (paths, columns)
+}
+
+/// The names that lead to the value at a place.
+fn path_to(column: &FileColumn, span: Span, path: &mut Vec<String>) -> bool {
+    path.push(column.name.clone());
+    if column.span == span || column.within.iter().any(|within| path_to(within, span, path)) {
+        return true;
+    }
+    path.pop();
+    false
 }
 
 fn mark(target: &mut Target, columns: &[Option<usize>], at: &mut usize) {

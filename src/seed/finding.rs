@@ -10,7 +10,7 @@ use super::problems::{inexact_leaves, named_by};
 use super::stage::{leaf_columns, leaves, text as leaf_text};
 use crate::plan::cell::inexact;
 use crate::plan::{Answer, Reach, number, text};
-use crate::project::bulk::Bulk;
+use crate::project::bulk::{Bulk, FoundRow, Pick};
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::source::Place;
 
@@ -37,13 +37,14 @@ struct Told {
     sought: Vec<(usize, Vec<Sought>)>,
     /// By row number and column: the cell's place. Only for loads that a person reads whole.
     cells: Vec<(usize, String, Place)>,
-    /// The file that the rows stand in, if they do.
-    file: Option<ToldFile>,
+    /// The rows that stand in a file, those of the same columns together.
+    files: Vec<ToldFile>,
 }
 
 /// What a message needs to know of rows in a file, which are read again for it.
 struct ToldFile {
     bulk: Arc<Bulk>,
+    pick: Pick,
     /// The table's columns that the file's own give, by their numbers.
     columns: Vec<(String, usize)>,
     /// What lookups look for, with marks for the values of a row.
@@ -146,7 +147,7 @@ impl Finding {
                     true if !matches!(load.places, Places::InFile(_)) => cells(load),
                     _ => Vec::new(),
                 },
-                file: load.groups.iter().find_map(|group| told_file(group, lookups)),
+                files: load.groups.iter().filter_map(|group| told_file(group, lookups)).collect(),
             }
         });
         Finding { loads: told.collect() }
@@ -342,8 +343,6 @@ fn cells(load: &Load) -> Vec<(usize, String, Place)> {
 
 fn told_file(group: &Group, lookups: &Lookups) -> Option<ToldFile> {
     let file = group.file.as_ref()?;
-    let staged = file.staged(group.targets()).into_iter().map(|(number, _)| number);
-    let numbers: Vec<usize> = staged.collect();
     let given = lookups.groups[&group.suffix].given.iter();
     let columns = given.filter_map(|(name, operand)| {
         let number = match operand {
@@ -354,24 +353,30 @@ fn told_file(group: &Group, lookups: &Lookups) -> Option<ToldFile> {
             }
             Operand::Null => return None,
         };
-        Some(((*name).to_owned(), numbers.iter().position(|it| *it == number)?))
+        Some(((*name).to_owned(), file.columns.get(number - 1).copied()??))
     });
     let finds = 1..=lookups.groups[&group.suffix].finds.len();
     Some(ToldFile {
         bulk: file.bulk.clone(),
+        pick: file.pick.clone(),
         columns: columns.collect(),
         sought: finds.filter_map(|find| sought(group.targets(), find)).collect(),
     })
 }
 
 impl Told {
+    /// A row of a file, read again.
+    fn found(&self, row: usize) -> Option<(&ToldFile, FoundRow)> {
+        self.files.iter().find_map(|file| Some((file, file.bulk.row(row, &file.pick)?)))
+    }
+
     /// What a lookup of a row looks for.
     fn sought(&self, row: usize, lookup: usize) -> Option<Sought> {
-        let Some(file) = &self.file else {
+        let Some((file, found)) = self.found(row) else {
             let (_, rows) = self.sought.iter().find(|(number, _)| *number == row)?;
             return rows.get(lookup).cloned();
         };
-        let (template, found) = (file.sought.get(lookup)?, file.bulk.row(row)?);
+        let template = file.sought.get(lookup)?;
         let (condition, first) = filled(&template.condition, &found.texts);
         let place = first.and_then(|at| found.places.get(at).cloned());
         Some(Sought {
@@ -384,8 +389,7 @@ impl Told {
 
     /// The place of a cell, or of its row.
     fn cell(&self, row: usize, column: &str) -> Option<Place> {
-        if let Some(file) = &self.file {
-            let found = file.bulk.row(row)?;
+        if let Some((file, found)) = self.found(row) {
             let own = file.columns.iter().find(|(name, _)| name == column);
             return own.and_then(|(_, at)| found.places.get(*at).cloned()).or(found.place());
         }
@@ -478,7 +482,8 @@ impl Told {
     fn unfound(&self, what: &str, row: &[Option<String>]) -> Option<Obstacle> {
         let number_of_row = number(row, 2);
         let lookup: usize = text(row, 3).split_once('.')?.1.parse().ok()?;
-        let Sought { place, parent, condition, value } = &self.sought(number_of_row, lookup.checked_sub(1)?)?;
+        let Sought { place, parent, condition, value } =
+            &self.sought(number_of_row, lookup.checked_sub(1)?)?;
         if what == "missing" {
             let offered: Vec<String> = serde_json::from_str(text(row, 4)).unwrap_or_default();
             let word = value.as_deref().unwrap_or_default();

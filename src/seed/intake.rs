@@ -12,6 +12,7 @@ use crate::plan::catalog::Column;
 use crate::plan::fit::Fitting;
 use crate::plan::intake::Intake;
 use crate::plan::resolve::Target;
+use crate::project::bulk::Pick;
 
 /// What the server may use to join and sort, if it is set to less.
 const WORK_MEMORY: &str = "64MB";
@@ -36,10 +37,15 @@ pub fn intake(load: &Load, group: &Group, file: &FileRows, lookups: &Lookups) ->
         fitting
     };
     let name = temporary(group);
-    let columns: Vec<String> =
-        staged.iter().map(|(number, column)| format!("c{number} {}", column.declared)).collect();
+    let number = match file.pick {
+        Pick::All => None,
+        Pick::Objects(_) => Some("n int4".to_owned()),
+    };
+    let columns = staged.iter().map(|(number, column)| format!("c{number} {}", column.declared));
+    let columns: Vec<String> = number.into_iter().chain(columns).collect();
     Intake {
         file: file.bulk.clone(),
+        pick: file.pick.clone(),
         fittings: Arc::new(staged.iter().map(fitting).collect()),
         staged: staged.iter().map(|(number, _)| format!("c{number}")).collect(),
         create: format!(

@@ -49,7 +49,7 @@ impl Places {
     pub fn get(&self, number: usize) -> Option<Place> {
         match self {
             Places::Written(places) => places.get(number.checked_sub(1)?).cloned(),
-            Places::InFile(bulk) => bulk.row(number)?.place(),
+            Places::InFile(bulk) => bulk.place(number),
         }
     }
 

@@ -138,9 +138,10 @@ pub fn named_by(find: &Find, finds: &[Find]) -> Vec<usize> {
         .flat_map(|operand| match operand {
             Operand::Leaf(number) => vec![*number],
             Operand::Null => Vec::new(),
-            Operand::Found(number, _) => {
-                finds.iter().find(|it| it.number == *number).map_or(Vec::new(), |inner| named_by(inner, finds))
-            }
+            Operand::Found(number, _) => finds
+                .iter()
+                .find(|it| it.number == *number)
+                .map_or(Vec::new(), |inner| named_by(inner, finds)),
         })
         .collect()
 }

@@ -14,6 +14,7 @@ use crate::plan::Statement;
 use crate::plan::catalog::{Column, Table};
 use crate::plan::intake::Short;
 use crate::plan::quote::identifier;
+use crate::project::bulk::Pick;
 
 /// How many of the first rows are looked for to guess whether a file was applied before.
 const SAMPLE_ROWS: usize = 1_000;
@@ -40,7 +41,8 @@ impl<'c> Way<'_, 'c> {
     fn is_open(&self) -> bool {
         let Load { table, key, rule, removal, updates, .. } = self.load;
         let is_key_given = key.iter().all(|name| self.given().any(|(given, _)| given == *name));
-        let is_unique = table.keys.iter().any(|it| it.columns.iter().all(|name| key.contains(&name.as_str())));
+        let is_unique =
+            table.keys.iter().any(|it| it.columns.iter().all(|name| key.contains(&name.as_str())));
         let is_found = match rule {
             Rule::TableIsEmpty => true,
             Rule::KeyIsMissing => is_unique && !key.is_empty(),
@@ -49,9 +51,15 @@ impl<'c> Way<'_, 'c> {
         let refers_to_itself = self.finds.iter().any(|find| find.parent.oid == table.oid);
         // A value that no update may name is told of by its row.
         let is_fixed = |(name, _): (&str, &Operand)| {
-            updates.is_some() && table.column(name).is_some_and(|it| it.identity == "a" && self.load.is_updated(it))
+            updates.is_some()
+                && table.column(name).is_some_and(|it| it.identity == "a" && self.load.is_updated(it))
         };
-        is_found && is_key_given && !self.group.is_removed && removal.is_none() && !refers_to_itself && !self.given().any(is_fixed)
+        is_found
+            && is_key_given
+            && !self.group.is_removed
+            && removal.is_none()
+            && !refers_to_itself
+            && !self.given().any(is_fixed)
     }
 
     fn short(&self) -> Short {
@@ -143,7 +151,8 @@ impl<'c> Way<'_, 'c> {
                 true => parent.sql(),
                 false => {
                     let names = find.parent_columns.iter().enumerate();
-                    let values = names.map(|(at, name)| format!("(array_agg({}))[1] as v{}", identifier(name), at + 1));
+                    let values = names
+                        .map(|(at, name)| format!("(array_agg({}))[1] as v{}", identifier(name), at + 1));
                     let numbers: Vec<String> = (1..=keys.len()).map(|at| at.to_string()).collect();
                     format!(
                         "(select {}, {} from {} group by {} having count(*) = 1)",
@@ -180,7 +189,8 @@ impl<'c> Way<'_, 'c> {
     fn same(&self, alias: &str, statement: &mut Statement) -> String {
         let mut conditions = Vec::new();
         for name in &self.load.key {
-            let (Some(column), Some((_, operand))) = (self.column(name), self.given().find(|(it, _)| it == name))
+            let (Some(column), Some((_, operand))) =
+                (self.column(name), self.given().find(|(it, _)| it == name))
             else {
                 continue;
             };
@@ -227,7 +237,8 @@ impl<'c> Way<'_, 'c> {
             values.push(self.value(operand, statement));
         }
         let is_identity = |name: &str| self.column(name).is_some_and(|column| column.identity == "a");
-        let overriding = if self.given().any(|(name, _)| is_identity(name)) { " overriding system value" } else { "" };
+        let overriding =
+            if self.given().any(|(name, _)| is_identity(name)) { " overriding system value" } else { "" };
         let (table, rows, resolved) = (self.load.table.sql(), self.rows(statement), self.resolved(statement));
         let unless = match only_new {
             true => format!(" and not exists (select from {table} t where {})", self.same("t", statement)),
@@ -281,7 +292,9 @@ impl<'c> Way<'_, 'c> {
     /// COPY straight into the table, where that does what INSERT would.
     fn straight(&self) -> Option<String> {
         let is_told_apart = self.load.rule == Rule::TableIsEmpty || !self.load.key.is_empty();
-        let is_plain = self.finds.is_empty() && self.file.columns.iter().all(Option::is_some);
+        let is_plain = matches!(self.file.pick, Pick::All)
+            && self.finds.is_empty()
+            && self.file.columns.iter().all(Option::is_some);
         let is_simple = is_plain && !self.load.table.has_trigger && self.raise().is_empty();
         if !is_told_apart || !is_simple {
             return None;
@@ -294,7 +307,8 @@ impl<'c> Way<'_, 'c> {
 
 /// Whether a unique key of the parent is among what is looked for, so that one row is found at most.
 fn is_unique(find: &Find) -> bool {
-    let is_given =
-        |name: &String| find.conditions.iter().any(|(it, operand)| it.name == *name && *operand != Operand::Null);
+    let is_given = |name: &String| {
+        find.conditions.iter().any(|(it, operand)| it.name == *name && *operand != Operand::Null)
+    };
     find.parent.keys.iter().any(|key| key.columns.iter().all(is_given))
 }

@@ -10,6 +10,7 @@ use crate::plan::Statement;
 use crate::plan::catalog::Column;
 use crate::plan::resolve::Target;
 use crate::plan::staged::{Cell, Owner, StagedTable};
+use crate::project::bulk::Pick;
 
 /// The staged rows of each group, as `stage_1_1(n, c1, l1, c2, …)`.
 pub fn expressions(load: &Load, statement: &mut Statement) -> Vec<String> {
@@ -32,8 +33,13 @@ pub fn temporary(group: &Group) -> String {
 
 /// A file's rows, numbered as they lie there. Whether they fit their types is known already.
 fn of_file(group: &Group, file: &FileRows, statement: &mut Statement) -> String {
-    let mut columns = vec!["(row_number() over ())::int4 as n".to_owned()];
-    for (at, (leaf, column)) in leaves(group.targets()).into_iter().zip(leaf_columns(group.targets())).enumerate() {
+    let mut columns = vec![match file.pick {
+        Pick::All => "(row_number() over ())::int4 as n".to_owned(),
+        Pick::Objects(_) => "f.n".to_owned(),
+    }];
+    for (at, (leaf, column)) in
+        leaves(group.targets()).into_iter().zip(leaf_columns(group.targets())).enumerate()
+    {
         let number = at + 1;
         columns.push(match file.columns.get(at) {
             Some(Some(_)) => format!("f.c{number}::{} as c{number}", column.type_name),

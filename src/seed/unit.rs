@@ -32,9 +32,8 @@ pub fn ordered(loads: Vec<Load>) -> (Vec<Load>, Vec<Range<usize>>) {
 /// The loads of tables that a load's rows refer to, itself left out.
 fn parents(load: &Load, loads: &[Load]) -> Vec<usize> {
     let tables = load.parents();
-    let is_parent = |(_, other): &(usize, &Load)| {
-        other.number != load.number && tables.contains(&other.table.oid)
-    };
+    let is_parent =
+        |(_, other): &(usize, &Load)| other.number != load.number && tables.contains(&other.table.oid);
     loads.iter().enumerate().filter(is_parent).map(|(at, _)| at).collect()
 }
 

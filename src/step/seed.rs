@@ -319,10 +319,15 @@ fn load<'c>(
     let resolver = Resolver { catalog, source: &fixture.source };
     let table = resolver.table(&fixture.table)?;
     let place = place(fixture);
-    let header = fixture.bulk.as_ref().map(|bulk| (bulk, vec![file::header(bulk, table)]));
+    let header = fixture.bulk.as_ref().map(|bulk| {
+        (bulk, bulk.layouts.iter().map(|layout| file::header(layout, table)).collect::<Vec<_>>())
+    });
     let key = match (&fixture.key, &header) {
         (Some(key), _) => written_key(table, key, resolver),
-        (None, Some((bulk, row))) => infer_key(table, row, Resolver { catalog, source: &bulk.header }, &fixture.source, place),
+        (None, Some((bulk, rows))) => {
+            let resolver = Resolver { catalog, source: &bulk.layouts[0].source };
+            infer_key(table, rows, resolver, &fixture.source, place)
+        }
         (None, None) => infer_key(table, &fixture.rows, resolver, &fixture.source, place),
     };
     let rows = &fixture.rows;
@@ -334,8 +339,18 @@ fn load<'c>(
             // A misspelt column is the better thing to say than the key that it leaves out.
             let before = problems.len();
             match &header {
-                Some((bulk, _)) => drop(of_file(number, table, fixture, bulk, (Rule::Always, Vec::new()), catalog, problems)),
-                None => drop(Load::new(number, table, place, (Rule::Always, Vec::new()), rows, resolver, problems)),
+                Some((bulk, _)) => {
+                    drop(of_file(number, table, fixture, bulk, (Rule::Always, Vec::new()), catalog, problems))
+                }
+                None => drop(Load::new(
+                    number,
+                    table,
+                    place,
+                    (Rule::Always, Vec::new()),
+                    rows,
+                    resolver,
+                    problems,
+                )),
             }
             if fixture.key.is_some() || problems.len() == before {
                 problems.push(problem);
@@ -373,10 +388,10 @@ fn of_file<'c>(
     catalog: &'c Catalog,
     problems: &mut Vec<Diagnostic>,
 ) -> Load<'c> {
-    let defaults = Resolver { catalog, source: &fixture.source }.targets(table, &fixture.defaults, problems);
+    let resolver = Resolver { catalog, source: &fixture.source };
+    let defaults = |problems: &mut Vec<Diagnostic>| resolver.targets(table, &fixture.defaults, problems);
     let place = Place::new(&fixture.source, fixture.table.span);
-    let resolver = Resolver { catalog, source: &bulk.header };
-    Load::of_file((number, table, place), identity, bulk, defaults, resolver, problems)
+    Load::of_file((number, table, place), identity, bulk, defaults, catalog, problems)
 }
 
 fn removal<'c>(

@@ -33,7 +33,8 @@ fn settles(database: &Database, files: &[(&str, &str)], words: &str, expected: &
     assert!(first.text.contains(words), "`{words}` is not in {}", first.text);
     let rows = "select code, name, country_id, size, day, note from t order by code";
     assert_eq!(database.rows(rows), expected);
-    let versions = "select sum(hashtext(xmin::text || ctid::text)), (select sum(last_value) from pg_sequences) from t";
+    let versions =
+        "select sum(hashtext(xmin::text || ctid::text)), (select sum(last_value) from pg_sequences) from t";
     let before = database.rows(versions);
     let second = seed(database, files, &["seed"]);
     assert_eq!(second.status, "0", "{}", second.text);
@@ -60,9 +61,14 @@ fn a_file_is_a_fixture_and_refers_to_parents_by_name() {
         b,\"Be, \"\"x\"\"\",SE,1.50,2026-01-02,\n\
         a,Oslo,NO,1e2,,\"\"\n\
         c,\"a\nline\",,,infinity,x\n";
-    let expected = ["a|Oslo|10|100.00|null|", "b|Be, \"x\"|20|1.50|2026-01-02|null", "c|a\nline|null|null|infinity|x"];
+    let expected =
+        ["a|Oslo|10|100.00|null|", "b|Be, \"x\"|20|1.50|2026-01-02|null", "c|a\nline|null|null|infinity|x"];
     settles(&database, &[("t.csv", file)], "created    t +3", &expected);
-    assert_eq!(database.rows("select string_agg(code, '' order by id) from t"), ["bac"], "in the file's order");
+    assert_eq!(
+        database.rows("select string_agg(code, '' order by id) from t"),
+        ["bac"],
+        "in the file's order"
+    );
 }
 
 #[test]
@@ -76,7 +82,8 @@ fn an_empty_table_is_filled_by_copy_alone() {
 #[test]
 fn the_rest_of_a_fixture_stands_beside_its_file() {
     let database = database();
-    database.execute("insert into t (code, name, note, size) values ('a', 'own', 'own', 5), ('z', 'z', 'z', 1)");
+    database
+        .execute("insert into t (code, name, note, size) values ('a', 'own', 'own', 5), ('z', 'z', 'z', 1)");
     let fixture = "key: code\nmode: upsert\nfrom: lists/cities.csv\ninsert_only: [note]\ndefaults: {country: SE, note: new}\n";
     let file = "name,code\nOslo,a\nBergen,b\n";
     let expected = ["a|Oslo|20|5.00|null|own", "b|Bergen|20|null|null|new", "z|z|null|1.00|null|z"];
@@ -147,13 +154,84 @@ fn keys_that_are_references_and_keys_without_an_index_go_the_long_way() {
          insert into countries (code, name) values ('NO', 'Norway'), ('SE', 'Sweden'), ('SE', 'Sverige')",
     );
     let file = "country_id.code,country_id.name,code,name\nNO,Norway,1,a\nSE,Sverige,1,b\n";
-    settles(&database, &[("t.csv", file)], "created    t +2", &["1|a|1|null|null|null", "1|b|3|null|null|null"]);
+    settles(
+        &database,
+        &[("t.csv", file)],
+        "created    t +2",
+        &["1|a|1|null|null|null", "1|b|3|null|null|null"],
+    );
     let fixture = ("t.yaml", "key: [name]\nmode: upsert\nfrom: t.csv\n");
     let file = ("t.csv", "name,size,code\na,1,b\nb,2,c\nc,3,d\n");
     let database_two = Database::create();
     database_two.execute("create table t (code text, country_id int, name text, size int, day date, note text); insert into t (name) values ('a'), ('b')");
     let expected = ["b|a|null|1|null|null", "c|b|null|2|null|null", "d|c|null|3|null|null"];
     settles(&database_two, &[fixture, file], "created    t +1 ~2", &expected);
+}
+
+#[test]
+fn objects_on_lines_tell_absent_from_null() {
+    let database = database();
+    database.execute("alter table t add settings jsonb, add tags text[]");
+    let file = r#"{"code": "a", "name": "Oslo", "country": "NO", "size": 1.50, "note": null}
+{"name": "Bergen", "code": "b", "country": {"code": "SE"}, "settings": {"x": {"y": [1.0, null]}}, "tags": ["p q", null]}
+
+{"code": "c", "name": "C \"c\"", "country": null, "settings": {"z": true}, "tags": []}
+{"code": "d", "name": "D\nd", "settings": "text"}
+"#;
+    let expected = [
+        "a|Oslo|10|1.50|null|null",
+        "b|Bergen|20|null|null|none",
+        "c|C \"c\"|null|null|null|none",
+        "d|D\nd|null|null|null|none",
+    ];
+    settles(&database, &[("t.ndjson", file)], "created    t +4", &expected);
+    assert_eq!(
+        database.rows("select code, settings, tags from t order by code"),
+        [
+            "a|null|null",
+            "b|{\"x\": {\"y\": [1.0, null]}}|{\"p q\",NULL}",
+            "c|{\"z\": true}|{}",
+            "d|\"text\"|null"
+        ]
+    );
+    let fixture = ("t.yaml", "mode: upsert\nfrom: t.ndjson\n");
+    let file = "{\"code\": \"a\", \"note\": \"new\", \"name\": \"Oslo\"}\n{\"code\": \"b\", \"name\": \"Bergen\", \"size\": 7}\n";
+    let expected = [
+        "a|Oslo|10|1.50|null|new",
+        "b|Bergen|20|7.00|null|none",
+        "c|C \"c\"|null|null|null|none",
+        "d|D\nd|null|null|null|none",
+    ];
+    settles(&database, &[fixture, ("t.ndjson", file)], "updated    t ~2", &expected);
+}
+
+#[test]
+fn what_is_wrong_with_an_object_is_found_at_its_place() {
+    let check = |file: &str, words: &[&str]| refused("", &[("t.ndjson", file)], words);
+    check("{\"code\": \"a\", \"name\": \"b\"}\n{\"code\": }\n", &["t.ndjson:2:10", "not JSON"]);
+    check("{\"code\": \"a\", \"nam\": \"b\"}\n", &["t.ndjson:1:16", "no column `nam`"]);
+    check("{\"code\": \"a\", \"name\": \"b\"}\n{\"code\": \"b\"}\n", &["t.ndjson:2:10", "need `name`"]);
+    check(
+        "{\"code\": \"a\", \"name\": \"b\", \"size\": 1}\n{\"code\": \"b\", \"name\": \"b\", \"size\": 1.005}\n",
+        &["t.ndjson:2:36", "not exactly"],
+    );
+    check(
+        "{\"code\": \"a\", \"name\": \"b\", \"size\": 1}\n{\"code\": \"b\", \"name\": \"b\", \"size\": \"x\"}\n",
+        &["t.ndjson:2:36", "invalid input syntax", "t.size"],
+    );
+    check(
+        "{\"code\": \"a\", \"name\": \"b\"}\n\n{\"code\": \"b\", \"name\": [1]}\n",
+        &["t.ndjson:3:23", "here stands a list"],
+    );
+    check(
+        "{\"code\": \"a\", \"name\": \"b\", \"country\": \"NO\"}\n{\"code\": \"b\", \"name\": \"b\", \"country\": \"NX\"}\n",
+        &["t.ndjson:2:39", "no row with code = 'NX'"],
+    );
+    check(
+        "{\"code\": \"a\", \"name\": \"b\"}\n{\"code\": \"b\", \"name\": \"b\", \"size\": 1}\n{\"code\": \"a\", \"name\": \"b\"}\n",
+        &["t.ndjson:3:1", "same key", "first"],
+    );
+    check("{\"code\": null, \"name\": \"b\"}\n", &["t.ndjson:1:10", "part of the key"]);
 }
 
 #[test]
@@ -197,27 +275,54 @@ fn what_is_wrong_with_a_file_is_found_at_its_place() {
     check("code,name\n1,a\n,b\n", &["t.csv:3:1", "`t.code` is part of the key and cannot be NULL"]);
     check("code,name\n1,a\n2,\n", &["t.csv:3:3", "`t.name` cannot be NULL"]);
     check("code,name\n1,a\n2,123456789\n", &["t.csv:3:3", "character varying(8)", "9 characters"]);
-    check("code,name,size\n1,a,1\n2,b,1.005\n", &["t.csv:3:5", "`1.005` is not exactly representable", "1.01"]);
-    check("code,name,size\n1,a,1\n2,b,12x\n", &["t.csv:3:5", "invalid input syntax for type numeric", "t.size"]);
+    check(
+        "code,name,size\n1,a,1\n2,b,1.005\n",
+        &["t.csv:3:5", "`1.005` is not exactly representable", "1.01"],
+    );
+    check(
+        "code,name,size\n1,a,1\n2,b,12x\n",
+        &["t.csv:3:5", "invalid input syntax for type numeric", "t.size"],
+    );
     check("code,name,size\n1,a,1\n2,b,12345678\n", &["t.csv:3:5", "numeric field overflow"]);
     check("code,name,day\n1,a,2026-01-02\n2,b,2026-02-30\n", &["t.csv:3:5", "2026-02-30", "t.day"]);
-    check("code,name,day\n1,a,2026-01-02\n2,b,2026-01-02 10:00\n", &["t.csv:3:5", "not exactly representable", "date"]);
+    check(
+        "code,name,day\n1,a,2026-01-02\n2,b,2026-01-02 10:00\n",
+        &["t.csv:3:5", "not exactly representable", "date"],
+    );
     check("code,name\n1,a\n2,b\n1,c\n", &["t.csv:4:1", "two rows of `t` have the same key", "first"]);
-    check("code,name,country.code\n1,a,NO\n2,b,NX\n", &["t.csv:3:5", "`countries` has no row with code = 'NX'", "did you mean `NO`?"]);
+    check(
+        "code,name,country.code\n1,a,NO\n2,b,NX\n",
+        &["t.csv:3:5", "`countries` has no row with code = 'NX'", "did you mean `NO`?"],
+    );
     check("code,name,country_id\n1,a,10\n2,b,11\n", &["violates foreign key"]);
     check("code,name\n1,a\n2,\u{0}\n", &["t.csv:3:", "0x00"]);
     check("code,name\n1,a\n\\.\n2,b\n", &["t.csv:3:1", "`\\.` alone"]);
     check("", &["`fixtures/t.csv` is empty"]);
     check(",name\n1,a\n", &["t.csv:1:1", "a column without a name"]);
-    refused("", &[("t.yaml", "from: t.cvs\n"), ("t.csv", "code,name\n")], &["t.yaml:1:7", "there is no file", "did you mean `t.csv`?"]);
-    refused("", &[("t.yaml", "- {code: a, name: b}\n"), ("t.csv", "code,name\n")], &["two fixtures are called `t`", "from:"]);
-    refused("", &[("t.yaml", "from: t.csv\nrows: []\n"), ("t.csv", "code,name\n")], &["rows come from one place"]);
+    refused(
+        "",
+        &[("t.yaml", "from: t.cvs\n"), ("t.csv", "code,name\n")],
+        &["t.yaml:1:7", "there is no file", "did you mean `t.csv`?"],
+    );
+    refused(
+        "",
+        &[("t.yaml", "- {code: a, name: b}\n"), ("t.csv", "code,name\n")],
+        &["two fixtures are called `t`", "from:"],
+    );
+    refused(
+        "",
+        &[("t.yaml", "from: t.csv\nrows: []\n"), ("t.csv", "code,name\n")],
+        &["rows come from one place"],
+    );
     let there = "insert into t (code, name) values ('there', 'x')";
     let check = |file: &str, words: &[&str]| refused(there, &[("t.csv", file)], words);
     check("code,name,size\n1,a,1\n2,b,1.005\n", &["t.csv:3:5", "`1.005` is not exactly representable"]);
     check("code,name,size\n1,a,1\n2,b,12x\n", &["t.csv:3:5", "invalid input syntax for type numeric"]);
     check("code,name\n1,a\n2,b\n1,c\n", &["t.csv:4:1", "two rows of `t` have the same key"]);
-    check("code,name,country.code\nthere,x,NO\n2,b,NX\n", &["t.csv:3:5", "`countries` has no row with code = 'NX'"]);
+    check(
+        "code,name,country.code\nthere,x,NO\n2,b,NX\n",
+        &["t.csv:3:5", "`countries` has no row with code = 'NX'"],
+    );
 }
 
 #[test]
@@ -226,9 +331,17 @@ fn a_fault_far_behind_is_found_and_nothing_is_kept() {
     for row in 0..100_000 {
         file.push_str(&format!("{row},name\n"));
     }
-    refused("", &[("t.csv", &(file.clone() + "x,\"y\"z\n1,2\n"))], &["t.csv:100002:6", "text behind a closing quote"]);
+    refused(
+        "",
+        &[("t.csv", &(file.clone() + "x,\"y\"z\n1,2\n"))],
+        &["t.csv:100002:6", "text behind a closing quote"],
+    );
     let huge = "y".repeat(17 << 20);
-    refused("", &[("t.csv", &(file + "x,\"" + &huge + "\n1,2\n"))], &["t.csv:100002:1", "weighs more than 16 MiB"]);
+    refused(
+        "",
+        &[("t.csv", &(file + "x,\"" + &huge + "\n1,2\n"))],
+        &["t.csv:100002:1", "weighs more than 16 MiB"],
+    );
 }
 
 #[test]

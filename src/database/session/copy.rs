@@ -68,7 +68,7 @@ fn send(
     intake: &Intake,
     words: &mpsc::Sender<Word>,
 ) -> Result<Result<Copied, Box<Diagnostic>>, postgres::Error> {
-    let mut rows = match intake.file.rows() {
+    let mut rows = match intake.file.rows(&intake.pick) {
         Ok(rows) => rows,
         Err(problem) => return Ok(Err(Box::new(problem))),
     };
@@ -76,7 +76,7 @@ fn send(
     let (mut copied, mut chunks) = (Copied::default(), 0);
     let mut chunk = Vec::with_capacity(CHUNK_BYTES * 2);
     loop {
-        let (is_last, bytes_read) = match rows.records.next() {
+        let is_last = match rows.next() {
             Ok(Some(record)) => {
                 match intake.look(&record) {
                     Ok(is_doubtful) => copied.is_doubtful |= is_doubtful,
@@ -84,9 +84,9 @@ fn send(
                 }
                 copied.rows += 1;
                 chunk.extend_from_slice(record.bytes);
-                (false, 0)
+                false
             }
-            Ok(None) => (true, rows.bytes_read()),
+            Ok(None) => true,
             Err(problem) => return Ok(Err(Box::new(problem))),
         };
         if is_last || chunk.len() >= CHUNK_BYTES {
@@ -96,7 +96,7 @@ fn send(
             }
             chunk.clear();
             chunks += 1;
-            copied.bytes = if is_last { bytes_read } else { rows.bytes_read() };
+            copied.bytes = rows.bytes_read();
             if chunks % CHUNKS_BETWEEN_WORDS == 0 {
                 let _ = words.send(Word::Sent(copied));
             }

@@ -14,10 +14,12 @@ use crate::project::source::{Place, Source, Span};
 
 /// The most a record may weigh.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
+/// The byte order mark of UTF-8.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
 /// What is read at once, at first.
 const BLOCK_BYTES: usize = 256 << 10;
 /// The most of a line that is shown behind the place of a problem, in bytes.
-const SHOWN_BYTES_MAX: usize = 200;
+pub const SHOWN_BYTES_MAX: usize = 200;
 
 /// The records of a stream.
 pub struct Records<R> {
@@ -45,7 +47,8 @@ pub struct Field {
     pub end: usize,
     /// Whether it stands in quotes. Without them an empty field is NULL.
     pub is_quoted: bool,
-    has_quotes: bool,
+    /// Whether there are quotes in it, each written twice.
+    pub has_quotes: bool,
 }
 
 /// A record, as long as no other is read.
@@ -57,6 +60,16 @@ pub struct Record<'a> {
     /// The line on which it begins, counted from 1.
     pub line: u64,
     path: &'a str,
+    origin: Option<Origin<'a>>,
+}
+
+/// What a record was made from, when it was not written as CSV.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    /// The line.
+    pub text: &'a [u8],
+    /// Where each field stands in it.
+    pub spans: &'a [Span],
 }
 
 /// What came of a look at the bytes that are there.
@@ -112,7 +125,7 @@ impl<R: Read> Records<R> {
         self.start += length;
         let bytes = &self.buffer[start..start + length];
         self.line += memchr_iter(b'\n', bytes).count() as u64;
-        let record = Record { bytes, fields: &self.fields, line, path: &self.path };
+        let record = Record::new(bytes, &self.fields, line, &self.path, None);
         let width = *self.width.get_or_insert(record.fields.len());
         if record.bytes.trim_ascii_end() == b"\\." {
             return Err(Diagnostic::error("`\\.` alone on a line would end the data here")
@@ -133,35 +146,37 @@ impl<R: Read> Records<R> {
         if self.end == self.buffer.len() {
             if self.end >= RECORD_BYTES_MAX {
                 let message = format!("this record weighs more than {} MiB", RECORD_BYTES_MAX >> 20);
-                return Err(Diagnostic::error(message)
-                    .at_place(self.whole().place_of(0, 1))
-                    .help("look for a quote that is never closed; what is really so large goes in by other ways"));
+                return Err(Diagnostic::error(message).at_place(self.whole().place_of(0, 1)).help(
+                    "look for a quote that is never closed; what is really so large goes in by other ways",
+                ));
             }
             self.buffer.resize(self.buffer.len() * 2, 0);
         }
         let is_first = self.line == 1 && self.end == 0;
-        let read = loop {
+        loop {
             match self.input.read(&mut self.buffer[self.end..]) {
-                Ok(read) => break read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Ok(read) => {
+                    self.end += read;
+                    self.is_at_end = read == 0;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
                     return Err(Diagnostic::error(format!("cannot read `{}`: {error}", self.path)));
                 }
             }
-        };
-        self.end += read;
-        self.is_at_end = read == 0;
-        if is_first {
-            self.begin()?;
+            match is_first {
+                true if self.end < MARK.len() && !self.is_at_end => {}
+                true => return self.begin(),
+                false => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// Passes over a byte order mark, and refuses what is not UTF-8 at all.
     fn begin(&mut self) -> Result<(), Diagnostic> {
         let bytes = &self.buffer[..self.end];
-        if bytes.starts_with(b"\xef\xbb\xbf") {
-            self.start = 3;
+        if bytes.starts_with(MARK) {
+            self.start = MARK.len();
         } else if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return Err(Diagnostic::error(format!("`{}` is UTF-16", self.path)).help("save it as UTF-8"));
         } else if bytes.starts_with(b"\x1f\x8b") {
@@ -173,7 +188,7 @@ impl<R: Read> Records<R> {
 
     fn whole(&self) -> Record<'_> {
         let bytes = &self.buffer[self.start..self.end];
-        Record { bytes, fields: &[], line: self.line, path: &self.path }
+        Record::new(bytes, &[], self.line, &self.path, None)
     }
 
     fn fault(&self, at: usize, fault: &Fault) -> Diagnostic {
@@ -200,7 +215,18 @@ impl<R: Read> Records<R> {
     }
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    /// A record of these bytes.
+    pub fn new(
+        bytes: &'a [u8],
+        fields: &'a [Field],
+        line: u64,
+        path: &'a str,
+        origin: Option<Origin<'a>>,
+    ) -> Record<'a> {
+        Record { bytes, fields, line, path, origin }
+    }
+
     /// The value of a field: what stands between its quotes, with those inside written once.
     pub fn field(&self, at: usize) -> Cow<'_, [u8]> {
         let Some(field) = self.fields.get(at) else { return Cow::Borrowed(&[]) };
@@ -238,6 +264,11 @@ impl Record<'_> {
 
     /// The place of a field, in an excerpt of the file: the line it stands on.
     pub fn place(&self, at: usize) -> Place {
+        if let Some(Origin { text, spans }) = self.origin {
+            let span = spans.get(at).copied().unwrap_or(Span::new(0, 1));
+            let line = Record::new(text, &[], self.line, self.path, None);
+            return line.place_of(span.start as usize, span.end as usize);
+        }
         match self.fields.get(at) {
             Some(field) => self.place_of(field.start, field.end),
             None => self.place_of(0, 0),
@@ -267,7 +298,8 @@ impl Record<'_> {
                 .help("remove it");
         }
         let has = self.fields.len();
-        let diagnostic = Diagnostic::error(format!("this line has {}, and the first names {width}", count(has)));
+        let diagnostic =
+            Diagnostic::error(format!("this line has {}, and the first names {width}", count(has)));
         match has > width {
             true => diagnostic
                 .at_place(self.place(width))

@@ -1,7 +1,5 @@
 //! What the server says of a row it was copying: its line, and maybe its column.
 
-use crate::plan::intake::Intake;
-
 /// The line and the column of a context like `COPY t, line 3, column name: "x"`, whose words are in the
 /// server's language. Lines are counted from 1.
 pub fn line(context: &str) -> Option<(u64, Option<&str>)> {
@@ -16,11 +14,6 @@ pub fn line(context: &str) -> Option<(u64, Option<&str>)> {
         words.rsplit(' ').next().filter(|word| !word.is_empty())
     });
     Some((digits[..end].parse().ok()?, column))
-}
-
-/// How many lines of the file are not sent.
-pub fn header_lines(intake: &Intake) -> u64 {
-    intake.file.header.text.matches('\n').count() as u64 + 1
 }
 
 #[cfg(test)]
