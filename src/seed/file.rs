@@ -221,7 +221,7 @@ pub fn filled(text: &str, values: &[Option<String>]) -> (String, Option<usize>) 
 impl FileRows {
     /// The file's columns with what they are staged as, in the file's order: the number of the staged
     /// value, and its column in the table it belongs to.
-    pub fn staged<'a, 'c>(&self, targets: &'a [Target<'c>]) -> Vec<(usize, &'c Column)> {
+    pub fn staged<'c>(&self, targets: &[Target<'c>]) -> Vec<(usize, &'c Column)> {
         let mut staged: Vec<(usize, usize, &Column)> = Vec::new();
         for (at, leaf) in leaves(targets).into_iter().enumerate() {
             if let (Some(Some(column)), Target::Plain { column: of, .. }) = (self.columns.get(at), leaf) {
