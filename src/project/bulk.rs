@@ -9,7 +9,7 @@ pub mod ndjson;
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,11 +28,20 @@ pub const ENDINGS: &[&str] = &[".csv.gz", ".csv", ".ndjson.gz", ".ndjson"];
 pub struct Bulk {
     /// Relative to where the author stands, with forward slashes.
     pub path: String,
-    file: PathBuf,
-    /// What it weighs on disk, in bytes.
+    stored: Stored,
+    /// What it weighs, in bytes.
     pub bytes: u64,
     /// What its rows give: one layout, or one for each set of names that its objects have.
     pub layouts: Vec<Layout>,
+}
+
+/// Where the rows are.
+enum Stored {
+    /// On disk.
+    File(PathBuf),
+    /// They were written in YAML, so many that they go the way of a file: as CSV, behind their numbers, with
+    /// the place of each value.
+    Written(Arc<[u8]>, Vec<Vec<Place>>),
 }
 
 /// The columns that some rows of a file give.
@@ -66,6 +75,15 @@ pub enum Pick {
     All,
     /// Objects with certain names.
     Objects(Arc<ndjson::Pick>),
+    /// Rows that were written elsewhere, which have their numbers with them.
+    Written,
+}
+
+impl Pick {
+    /// Whether a row brings its number with it.
+    pub fn is_numbered(&self) -> bool {
+        !matches!(self, Pick::All)
+    }
 }
 
 impl std::fmt::Debug for Bulk {
@@ -85,6 +103,7 @@ pub struct Rows {
 
 enum Reader {
     Csv(Records<Stream>),
+    Written(Records<Stream>, Arc<Bulk>, usize),
     Objects(Lines<Stream>, Arc<ndjson::Pick>),
 }
 
@@ -95,6 +114,15 @@ impl Rows {
         match &mut self.reader {
             Reader::Csv(records) => records.next(),
             Reader::Objects(lines, pick) => lines.next(pick),
+            Reader::Written(records, bulk, count) => {
+                let Some(record) = records.next()? else { return Ok(None) };
+                *count += 1;
+                let places = match &bulk.stored {
+                    Stored::Written(_, places) => places.get(*count - 1),
+                    Stored::File(_) => None,
+                };
+                Ok(Some(record.behind_number(places.map(Vec::as_slice).unwrap_or_default())))
+            }
         }
     }
 
@@ -136,8 +164,12 @@ impl Bulk {
             return Err(Diagnostic::error(format!("`{path}` is no regular file"))
                 .help("remove it, or write its rows into a file"));
         }
-        let mut bulk =
-            Bulk { path: path.clone(), file: file.to_owned(), bytes: metadata.len(), layouts: Vec::new() };
+        let mut bulk = Bulk {
+            path: path.clone(),
+            stored: Stored::File(file.to_owned()),
+            bytes: metadata.len(),
+            layouts: Vec::new(),
+        };
         bulk.layouts = match bulk.is_csv() {
             true => vec![bulk.header()?],
             false => bulk.structures()?,
@@ -149,6 +181,12 @@ impl Bulk {
             })),
             false => Ok(bulk),
         }
+    }
+
+    /// Rows that were written elsewhere: as CSV, each behind its number, with the places of its values.
+    pub fn written(path: String, csv: Vec<u8>, places: Vec<Vec<Place>>) -> Bulk {
+        let bytes = csv.len() as u64;
+        Bulk { path, stored: Stored::Written(csv.into(), places), bytes, layouts: Vec::new() }
     }
 
     /// Whether it is CSV.
@@ -219,7 +257,7 @@ impl Bulk {
     }
 
     /// Its rows from the first one on.
-    pub fn rows(&self, pick: &Pick) -> Result<Rows, Diagnostic> {
+    pub fn rows(self: &Arc<Bulk>, pick: &Pick) -> Result<Rows, Diagnostic> {
         let (stream, read) = self.stream()?;
         let reader = match pick {
             Pick::All => {
@@ -228,19 +266,20 @@ impl Bulk {
                 Reader::Csv(records)
             }
             Pick::Objects(pick) => Reader::Objects(Lines::new(stream, self.path.clone()), pick.clone()),
+            Pick::Written => Reader::Written(Records::new(stream, self.path.clone()), self.clone(), 0),
         };
         Ok(Rows { reader, read })
     }
 
     /// A row that was picked, by its number: the number of a CSV file's row, counted from 1, or the line
     /// of an object. It is read again from the beginning; none if it is not there any more.
-    pub fn row(&self, number: usize, pick: &Pick) -> Option<FoundRow> {
+    pub fn row(self: &Arc<Bulk>, number: usize, pick: &Pick) -> Option<FoundRow> {
         let mut rows = self.rows(pick).ok()?;
         let mut count = 0;
         while let Some(record) = rows.next().ok()? {
             count += 1;
             let found = match pick {
-                Pick::All => count == number,
+                Pick::All | Pick::Written => count == number,
                 Pick::Objects(_) => record.line == number as u64,
             };
             if found {
@@ -251,7 +290,7 @@ impl Bulk {
     }
 
     /// The place of a row, by the same number.
-    pub fn place(&self, number: usize) -> Option<Place> {
+    pub fn place(self: &Arc<Bulk>, number: usize) -> Option<Place> {
         if self.is_csv() {
             return self.row(number, &Pick::All)?.place();
         }
@@ -266,7 +305,7 @@ impl Bulk {
     }
 
     /// The row that ends on a line of what is sent to the server, counted from 1.
-    pub fn row_sent(&self, line: u64, pick: &Pick) -> Option<FoundRow> {
+    pub fn row_sent(self: &Arc<Bulk>, line: u64, pick: &Pick) -> Option<FoundRow> {
         let mut rows = self.rows(pick).ok()?;
         let mut sent = 0;
         while let Some(record) = rows.next().ok()? {
@@ -281,11 +320,18 @@ impl Bulk {
 
     /// The file, unpacked, with how much of it was read.
     fn stream(&self) -> Result<(Stream, Arc<AtomicU64>), Diagnostic> {
-        let opened = File::open(&self.file);
-        let file =
-            opened.map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", self.path)))?;
         let read = Arc::new(AtomicU64::new(0));
-        let counted = Counted { file, read: read.clone() };
+        let opened = match &self.stored {
+            Stored::File(path) => File::open(path),
+            Stored::Written(csv, _) => {
+                let stream: Stream =
+                    Box::new(Counted { stream: Cursor::new(csv.clone()), read: read.clone() });
+                return Ok((stream, read));
+            }
+        };
+        let stream =
+            opened.map_err(|error| Diagnostic::error(format!("cannot read `{}`: {error}", self.path)))?;
+        let counted = Counted { stream, read: read.clone() };
         let stream: Stream = match self.path.ends_with(".gz") {
             true => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, counted))),
             false => Box::new(counted),
@@ -295,14 +341,14 @@ impl Bulk {
 }
 
 /// A file that counts what is read of it.
-struct Counted {
-    file: File,
+struct Counted<R> {
+    stream: R,
     read: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        let read = self.stream.read(buffer)?;
         self.read.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
     }

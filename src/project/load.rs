@@ -9,7 +9,7 @@ use super::diagnostic::Diagnostic;
 use super::source::{Source, Span};
 
 /// The most a YAML file may weigh.
-const YAML_BYTES_MAX: u64 = 8 << 20;
+const YAML_BYTES_MAX: u64 = 32 << 20;
 /// The most a migration may weigh.
 const SQL_BYTES_MAX: u64 = 64 << 20;
 

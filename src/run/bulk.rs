@@ -226,7 +226,7 @@ impl Bulk<'_> {
                 Some(record) => {
                     doubts.rows += 1;
                     let number = match self.intake.pick {
-                        Pick::All => doubts.rows,
+                        Pick::All | Pick::Written => doubts.rows,
                         Pick::Objects(_) => record.line as usize,
                     };
                     doubts.note(self.intake, &record, number);

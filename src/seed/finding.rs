@@ -129,7 +129,7 @@ impl Finding {
             let mut sought_rows = Vec::new();
             for group in &load.groups {
                 let count = lookups.groups[&group.suffix].finds.len();
-                for (number, targets) in group.rows.iter().filter(|_| count > 0 && group.file.is_none()) {
+                for (number, targets) in group.rows.iter().filter(|_| count > 0 && !group.is_in_file()) {
                     let row = (1..=count).filter_map(|find| sought(targets, find)).collect();
                     sought_rows.push((*number, row));
                 }
@@ -342,7 +342,7 @@ fn cells(load: &Load) -> Vec<(usize, String, Place)> {
 }
 
 fn told_file(group: &Group, lookups: &Lookups) -> Option<ToldFile> {
-    let file = group.file.as_ref()?;
+    let file = group.file.as_ref().filter(|_| group.is_in_file())?;
     let given = lookups.groups[&group.suffix].given.iter();
     let columns = given.filter_map(|(name, operand)| {
         let number = match operand {

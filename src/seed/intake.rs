@@ -12,7 +12,6 @@ use crate::plan::catalog::Column;
 use crate::plan::fit::Fitting;
 use crate::plan::intake::Intake;
 use crate::plan::resolve::Target;
-use crate::project::bulk::Pick;
 
 /// What the server may use to join and sort, if it is set to less.
 const WORK_MEMORY: &str = "64MB";
@@ -37,10 +36,7 @@ pub fn intake(load: &Load, group: &Group, file: &FileRows, lookups: &Lookups) ->
         fitting
     };
     let name = temporary(group);
-    let number = match file.pick {
-        Pick::All => None,
-        Pick::Objects(_) => Some("n int4".to_owned()),
-    };
+    let number = file.pick.is_numbered().then(|| "n int4".to_owned());
     let columns = staged.iter().map(|(number, column)| format!("c{number} {}", column.declared));
     let columns: Vec<String> = number.into_iter().chain(columns).collect();
     Intake {

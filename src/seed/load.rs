@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::file::FileRows;
+use super::file::{self, FileRows};
 use super::remove::Removal;
 use crate::plan::catalog::{Column, Table};
 use crate::plan::resolve::{Resolver, Target};
-use crate::project::bulk::Bulk;
+use crate::project::bulk::{Bulk, Pick};
 use crate::project::diagnostic::{Diagnostic, count, list};
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
@@ -90,6 +90,11 @@ pub struct Group<'c> {
 }
 
 impl<'c> Group<'c> {
+    /// Whether its rows stand in a file of their own.
+    pub fn is_in_file(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| !matches!(file.pick, Pick::Written))
+    }
+
     /// What its rows give, by the example of the first.
     pub fn targets(&self) -> &[Target<'c>] {
         self.rows.first().map_or(&[], |(_, targets)| targets)
@@ -139,6 +144,14 @@ impl<'c> Load<'c> {
         }
         load.places = Places::Written(places);
         load
+    }
+
+    /// Lets many written rows of the same columns go the way of a file's.
+    pub fn lay(&mut self) {
+        let laid: Vec<_> = self.groups.iter().map(|group| file::laid(self, group)).collect();
+        for (group, laid) in self.groups.iter_mut().zip(laid).filter(|(_, laid)| laid.is_some()) {
+            group.file = laid;
+        }
     }
 
     /// A load that has no rows yet.

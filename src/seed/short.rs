@@ -14,7 +14,6 @@ use crate::plan::Statement;
 use crate::plan::catalog::{Column, Table};
 use crate::plan::intake::Short;
 use crate::plan::quote::identifier;
-use crate::project::bulk::Pick;
 
 /// How many of the first rows are looked for to guess whether a file was applied before.
 const SAMPLE_ROWS: usize = 1_000;
@@ -292,7 +291,7 @@ impl<'c> Way<'_, 'c> {
     /// COPY straight into the table, where that does what INSERT would.
     fn straight(&self) -> Option<String> {
         let is_told_apart = self.load.rule == Rule::TableIsEmpty || !self.load.key.is_empty();
-        let is_plain = matches!(self.file.pick, Pick::All)
+        let is_plain = !self.file.pick.is_numbered()
             && self.finds.is_empty()
             && self.file.columns.iter().all(Option::is_some);
         let is_simple = is_plain && !self.load.table.has_trigger && self.raise().is_empty();

@@ -10,7 +10,6 @@ use crate::plan::Statement;
 use crate::plan::catalog::Column;
 use crate::plan::resolve::Target;
 use crate::plan::staged::{Cell, Owner, StagedTable};
-use crate::project::bulk::Pick;
 
 /// The staged rows of each group, as `stage_1_1(n, c1, l1, c2, …)`.
 pub fn expressions(load: &Load, statement: &mut Statement) -> Vec<String> {
@@ -33,9 +32,9 @@ pub fn temporary(group: &Group) -> String {
 
 /// A file's rows, numbered as they lie there. Whether they fit their types is known already.
 fn of_file(group: &Group, file: &FileRows, statement: &mut Statement) -> String {
-    let mut columns = vec![match file.pick {
-        Pick::All => "(row_number() over ())::int4 as n".to_owned(),
-        Pick::Objects(_) => "f.n".to_owned(),
+    let mut columns = vec![match file.pick.is_numbered() {
+        true => "f.n".to_owned(),
+        false => "(row_number() over ())::int4 as n".to_owned(),
     }];
     for (at, (leaf, column)) in
         leaves(group.targets()).into_iter().zip(leaf_columns(group.targets())).enumerate()

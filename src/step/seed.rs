@@ -367,6 +367,9 @@ fn load<'c>(
         Some((bulk, _)) => of_file(number, table, fixture, bulk, (rule, key), catalog, problems),
         None => Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems),
     };
+    if problems.len() == before {
+        load.lay();
+    }
     let insert_only = resolver.key_columns(table, &fixture.insert_only)?;
     load.updates = (mode >= Mode::Upsert).then_some(insert_only);
     if let (Mode::Exact, Some(exact)) = (mode, &fixture.exact) {

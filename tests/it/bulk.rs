@@ -379,3 +379,39 @@ fn several_runners_of_one_file_apply_it_once() {
     }
     assert_eq!(database.rows("select count(*), max(id) from t"), ["2000|2000"]);
 }
+
+#[test]
+fn many_written_rows_go_the_same_way_and_keep_their_places() {
+    let rows = |last: &str| {
+        let mut text = String::new();
+        for row in 0..3000 {
+            text.push_str(&format!(
+                "- {{code: '{row}', name: \"n {row}\", country: {}, size: 1.5}}\n",
+                ["NO", "SE"][row % 2]
+            ));
+        }
+        text + last
+    };
+    let database = database();
+    let last = "- {code: x, name: x, country: null}\n- {code: y, name: y}\n";
+    let output = seed(&database, &[("t.yaml", &rows(last))], &["seed"]);
+    assert!(output.text.contains("created    t +3002"), "{}", output.text);
+    let counts = "select count(*), count(country_id), count(distinct country_id), min(size), max(name) from t where code <> 'y'";
+    assert_eq!(database.rows(counts), ["3001|3000|2|1.50|x"]);
+    let output = seed(&database, &[("t.yaml", &rows(last))], &["seed"]);
+    assert!(output.text.contains("unchanged"), "{}", output.text);
+    let check = |last: &str, words: &[&str]| refused("", &[("t.yaml", &rows(last))], words);
+    check("- {code: a, name: b, country: NO, size: 1.005}\n", &["t.yaml:3001:41", "`1.005` is not exactly"]);
+    check(
+        "- {code: a, name: b, country: NO, size: 1x}\n",
+        &["t.yaml:3001:41", "invalid input syntax", "t.size"],
+    );
+    check(
+        "- {code: '7', name: b, country: NO, size: 1}\n",
+        &["t.yaml:3001:3", "same key", "first here", "8 |"],
+    );
+    check(
+        "- {code: a, name: b, country: NX, size: 1}\n",
+        &["t.yaml:3001:31", "`countries` has no row with code = 'NX'"],
+    );
+}

@@ -61,6 +61,7 @@ pub struct Record<'a> {
     pub line: u64,
     path: &'a str,
     origin: Option<Origin<'a>>,
+    places: &'a [Place],
 }
 
 /// What a record was made from, when it was not written as CSV.
@@ -224,7 +225,12 @@ impl<'a> Record<'a> {
         path: &'a str,
         origin: Option<Origin<'a>>,
     ) -> Record<'a> {
-        Record { bytes, fields, line, path, origin }
+        Record { bytes, fields, line, path, origin, places: &[] }
+    }
+
+    /// The record without its first field, whose values were written at these places.
+    pub fn behind_number(self, places: &'a [Place]) -> Record<'a> {
+        Record { fields: self.fields.get(1..).unwrap_or_default(), places, ..self }
     }
 
     /// The value of a field: what stands between its quotes, with those inside written once.
@@ -264,6 +270,9 @@ impl<'a> Record<'a> {
 
     /// The place of a field, in an excerpt of the file: the line it stands on.
     pub fn place(&self, at: usize) -> Place {
+        if let Some(place) = self.places.get(at) {
+            return place.clone();
+        }
         if let Some(Origin { text, spans }) = self.origin {
             let span = spans.get(at).copied().unwrap_or(Span::new(0, 1));
             let line = Record::new(text, &[], self.line, self.path, None);

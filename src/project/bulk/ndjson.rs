@@ -215,7 +215,8 @@ fn node(raw: &str) -> Option<Node> {
     Some(Node { content, span: Span::default() })
 }
 
-fn write(text: Option<&str>, csv: &mut Vec<u8>) -> Field {
+/// Writes a value as CSV, and says where it stands.
+pub fn write(text: Option<&str>, csv: &mut Vec<u8>) -> Field {
     let Some(text) = text else {
         return Field { start: csv.len(), end: csv.len(), is_quoted: false, has_quotes: false };
     };

@@ -4,12 +4,13 @@
 /// server's language. Lines are counted from 1.
 pub fn line(context: &str) -> Option<(u64, Option<&str>)> {
     let copy = context.lines().find(|line| line.starts_with("COPY "))?;
-    let mut parts = copy.splitn(3, ", ").skip(1);
+    let mut parts = copy.splitn(4, ", ").skip(1);
     let line = parts.next()?;
     let digits = line.find(|c: char| c.is_ascii_digit())?;
     let digits = &line[digits..];
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    let column = parts.next().and_then(|part| {
+    // Behind a colon stands the line itself, which may hold anything.
+    let column = parts.next().filter(|_| !line.contains(':')).and_then(|part| {
         let words = part.split(": ").next()?;
         words.rsplit(' ').next().filter(|word| !word.is_empty())
     });
