@@ -82,6 +82,9 @@ enum Command {
     Seed {
         /// Fixtures to apply, by name [default: all]
         fixtures: Vec<String>,
+        /// Only show which rows would be inserted, updated and deleted
+        #[arg(long)]
+        plan: bool,
     },
     /// Remove the rows that fixtures name
     ///
@@ -91,6 +94,9 @@ enum Command {
         /// Fixtures whose rows are removed, by name
         #[arg(required = true)]
         fixtures: Vec<String>,
+        /// Only show which rows would be deleted
+        #[arg(long)]
+        plan: bool,
     },
     /// Run scenarios
     ///
@@ -102,7 +108,8 @@ enum Command {
     /// Show what `up` would do
     ///
     /// Lists the pending migrations, with what is dangerous about them on a database in use, and the
-    /// steps behind them. Writes nothing. `up --dry-run` does all of it and rolls it back.
+    /// steps behind them. Where none is pending, it shows the rows that `seed` and `add` would insert,
+    /// update and delete. Writes nothing. `up --dry-run` does all of it and rolls it back.
     Plan {
         /// Scenarios to show, by file name or title [default: all]
         scenarios: Vec<String>,
@@ -160,8 +167,10 @@ pub fn main() -> ExitCode {
         Command::Up { scenarios } => up::up(&cli.options, scenarios, up::Migrations::First),
         Command::Run { scenarios } => up::up(&cli.options, scenarios, up::Migrations::Not),
         Command::Migrate => up::migrate(&cli.options),
-        Command::Seed { fixtures } => up::seed(&cli.options, fixtures, Purpose::ApplyWithParents),
-        Command::Unseed { fixtures } => up::seed(&cli.options, fixtures, Purpose::Remove),
+        Command::Seed { fixtures, plan } => {
+            up::seed(&cli.options, fixtures, Purpose::ApplyWithParents, *plan)
+        }
+        Command::Unseed { fixtures, plan } => up::seed(&cli.options, fixtures, Purpose::Remove, *plan),
         Command::Plan { scenarios } => plan::plan(&cli.options, scenarios),
         Command::Status { exit_code } => status::status(&cli.options, *exit_code),
         Command::Repair { versions } => repair::repair(&cli.options, versions),

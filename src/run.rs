@@ -2,6 +2,7 @@
 
 pub mod bulk;
 pub mod explain;
+pub mod foresee;
 pub mod guard;
 pub mod migrations;
 pub mod steps;

@@ -27,6 +27,7 @@ pub mod finding;
 pub mod identify;
 pub mod intake;
 pub mod load;
+pub mod look;
 pub mod lookup;
 pub mod problems;
 pub mod remove;
@@ -42,6 +43,7 @@ use crate::plan::Statement;
 use crate::plan::intake::Unit;
 use crate::project::diagnostic::{Diagnostic, list};
 use finding::Finding;
+use identify::Aim;
 use load::Load;
 use lookup::Lookups;
 
@@ -86,21 +88,7 @@ pub fn series(loads: &[Load], units: &[Range<usize>]) -> Result<(Vec<Unit>, Find
 
 fn statement(loads: &[Load], lookups: &Lookups) -> Result<Statement, Diagnostic> {
     let mut statement = Statement::default();
-    let order = lookups.order(loads).map_err(|circle| in_a_circle(loads, &circle))?;
-    let mut tables = Vec::new();
-    for load in loads {
-        tables.extend(stage::expressions(load, &mut statement));
-    }
-    for &at in &order {
-        tables.extend(identify::keyed(&loads[at], lookups));
-        if order.iter().rfind(|&&last| loads[last].table.oid == loads[at].table.oid) == Some(&at) {
-            tables.extend(identify::numbered(loads, loads[at].table, lookups));
-            tables.extend(identify::added(loads, loads[at].table, lookups));
-        }
-    }
-    for load in loads {
-        tables.extend(write::resolved(load, lookups));
-    }
+    let mut tables = tables(loads, lookups, Aim::Write, &mut statement)?;
     let mut scopes = Vec::new();
     for load in loads {
         let (doomed, scope) = remove::doomed(load, loads, lookups, &mut statement).unzip();
@@ -116,6 +104,31 @@ fn statement(loads: &[Load], lookups: &Lookups) -> Result<Statement, Diagnostic>
     let answer = answer::select(loads, &scopes, lookups);
     statement.sql = format!("with\n{}\n{answer}", tables.join(",\n"));
     Ok(statement)
+}
+
+/// The expressions up to the rows with all their lookups.
+fn tables(
+    loads: &[Load],
+    lookups: &Lookups,
+    aim: Aim,
+    statement: &mut Statement,
+) -> Result<Vec<String>, Diagnostic> {
+    let order = lookups.order(loads).map_err(|circle| in_a_circle(loads, &circle))?;
+    let mut tables = Vec::new();
+    for load in loads {
+        tables.extend(stage::expressions(load, statement));
+    }
+    for &at in &order {
+        tables.extend(identify::keyed(&loads[at], lookups));
+        if order.iter().rfind(|&&last| loads[last].table.oid == loads[at].table.oid) == Some(&at) {
+            tables.extend(identify::numbered(loads, loads[at].table, lookups, aim));
+            tables.extend(identify::added(loads, loads[at].table, lookups));
+        }
+    }
+    for load in loads {
+        tables.extend(write::resolved(load, lookups));
+    }
+    Ok(tables)
 }
 
 fn in_a_circle(loads: &[Load], circle: &[usize]) -> Diagnostic {

@@ -20,6 +20,7 @@ use crate::project::diagnostic::Diagnostic;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::yaml::Entry;
+use crate::seed::load::Load;
 
 /// Every step kind, in the order the manual lists them.
 pub const KINDS: &[&Kind] = &[&seed::KIND, &assert::KIND, &add::KIND, &delete::KIND, &verify::KIND];
@@ -77,6 +78,17 @@ pub trait Action: Debug + Send + Sync {
     /// Whether it may delete rows, which a protected database refuses.
     fn deletes(&self, _: &Project) -> bool {
         false
+    }
+
+    /// The rows it would apply, for a kind whose changes can be foreseen; or everything that is wrong with
+    /// them in this catalog.
+    fn foreseen<'c>(
+        &self,
+        _: &Step,
+        _: &Project,
+        _: &'c Catalog,
+    ) -> Option<Result<Vec<Load<'c>>, Vec<Diagnostic>>> {
+        None
     }
 
     /// The one transaction it becomes, or everything that is wrong with it in this catalog.

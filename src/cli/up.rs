@@ -1,9 +1,9 @@
 //! `up`, `migrate`, `seed` and `run`: the commands that do the work, or a part of it.
 
-use super::Refusal;
 use super::options::Options;
 use super::target::Target;
 use super::terminal::Terminal;
+use super::{Refusal, plan};
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::scenario::Scenario;
 use crate::project::source::{Name, Source, Span};
@@ -37,7 +37,9 @@ pub fn migrate(options: &Options) -> Result<Exit, Refusal> {
 }
 
 /// Applies fixtures, or removes their rows, as one step.
-pub fn seed(options: &Options, names: &[String], purpose: Purpose) -> Result<Exit, Refusal> {
+///
+/// With `is_plan` it is only shown what that would do.
+pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool) -> Result<Exit, Refusal> {
     let (project, warnings) = project(options)?;
     let source = Source::new("the command line", "");
     let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
@@ -81,6 +83,9 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose) -> Result<Exi
         expect_span: None,
         source,
     };
+    if is_plan {
+        return plan::step(options, &project, &step);
+    }
     let stories = vec![Story { title: "fixtures", file: "", steps: std::slice::from_ref(&step) }];
     work(options, &project, warnings, false, stories)
 }

@@ -59,6 +59,11 @@ pub fn take(session: &mut Session, unit: &Unit, emit: &mut dyn FnMut(Event)) -> 
     Ok(Taken { answer, is_settled: false })
 }
 
+/// Lays the rows of a file into their temporary table.
+pub fn stage(session: &mut Session, intake: &Intake, emit: &mut dyn FnMut(Event)) -> Result<(), Broken> {
+    Bulk { session, intake, emit }.stage().map(drop)
+}
+
 /// One file on its way.
 struct Bulk<'a> {
     session: &'a mut Session,

@@ -5,6 +5,15 @@ use super::lookup::{Lookups, Operand};
 use crate::plan::catalog::{Column, Table};
 use crate::plan::quote::{identifier, literal};
 
+/// Whether rows are written, or it is only looked what would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// They are written.
+    Write,
+    /// It is looked.
+    Look,
+}
+
 /// For each group `keyed_…`: the staged rows with their early lookups and `is_new`.
 pub fn keyed(load: &Load, lookups: &Lookups) -> Vec<String> {
     let mut expressions = Vec::new();
@@ -29,8 +38,10 @@ pub fn keyed(load: &Load, lookups: &Lookups) -> Vec<String> {
 
 /// For each group of one table `new_…`: the same with the values that others look for and nobody
 /// gave. Before the first of them is made, sequences are raised above the values that were given.
-pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups) -> Vec<String> {
-    let raised = raised(loads, table, lookups);
+///
+/// Who only looks draws no number from a sequence; negative ones stand for what would be drawn.
+pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups, aim: Aim) -> Vec<String> {
+    let raised = raised(loads, table, lookups).filter(|_| aim == Aim::Write);
     let behind = match raised {
         Some(_) => format!(" cross join (select count(raised) from raised_{}) r", table.oid),
         None => String::new(),
@@ -40,7 +51,12 @@ pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups) -> Vec<String>
         for group in &load.groups {
             let mut assigned = String::new();
             for (number, column) in assigned_columns(load, group, lookups).iter().enumerate() {
-                let value = assigned_value(column);
+                let value = match (aim, &column.sequence) {
+                    (Aim::Look, Some(_)) => {
+                        format!("(-(k.n + {}))::{}", load.number % 200 * 10_000_000, column.type_name)
+                    }
+                    _ => assigned_value(column),
+                };
                 assigned.push_str(&format!(", case when k.is_new then {value} end as a{}", number + 1));
             }
             expressions.push(format!(

@@ -20,13 +20,18 @@ pub fn ordered(loads: Vec<Load>) -> (Vec<Load>, Vec<Range<usize>>) {
         ordered.extend(unit.into_iter().filter_map(|at| places[at].take()));
         ranges.push(start..ordered.len());
     }
-    for (at, load) in ordered.iter_mut().enumerate() {
+    number(&mut ordered);
+    (ordered, ranges)
+}
+
+/// Numbers loads in their order.
+pub fn number(loads: &mut [Load]) {
+    for (at, load) in loads.iter_mut().enumerate() {
         load.number = at + 1;
         for (group, number) in load.groups.iter_mut().zip(1..) {
             group.suffix = format!("{}_{number}", at + 1);
         }
     }
-    (ordered, ranges)
 }
 
 /// The loads of tables that a load's rows refer to, itself left out.

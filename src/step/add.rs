@@ -117,20 +117,17 @@ impl Action for Add {
         vec![&self.into.text]
     }
 
+    fn foreseen<'c>(
+        &self,
+        step: &Step,
+        _: &Project,
+        catalog: &'c Catalog,
+    ) -> Option<Result<Vec<Load<'c>>, Vec<Diagnostic>>> {
+        Some(self.load(step, catalog).map(|load| vec![load]))
+    }
+
     fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
-        let resolver = Resolver { catalog, source: &step.source };
-        let table = resolver.table(&self.into).map_err(|problem| vec![problem])?;
-        let way = match &self.key {
-            Some(key) => {
-                (Rule::KeyIsMissing, written_key(table, key, resolver).map_err(|problem| vec![problem])?)
-            }
-            None => (Rule::Always, Vec::new()),
-        };
-        let mut problems = Vec::new();
-        let load = Load::new(1, table, self.into.span, way, &self.rows, resolver, &mut problems);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
+        let load = self.load(step, catalog)?;
         let seeding = crate::seed::compile(&[load]).map_err(|problem| vec![problem])?;
         let finding = seeding.finding;
         Ok(Batch::ready(
@@ -142,6 +139,22 @@ impl Action for Add {
                 Err(obstacles) => refuse(obstacles),
             }),
         ))
+    }
+}
+
+impl Add {
+    fn load<'c>(&self, step: &Step, catalog: &'c Catalog) -> Result<Load<'c>, Vec<Diagnostic>> {
+        let resolver = Resolver { catalog, source: &step.source };
+        let table = resolver.table(&self.into).map_err(|problem| vec![problem])?;
+        let way = match &self.key {
+            Some(key) => {
+                (Rule::KeyIsMissing, written_key(table, key, resolver).map_err(|problem| vec![problem])?)
+            }
+            None => (Rule::Always, Vec::new()),
+        };
+        let mut problems = Vec::new();
+        let load = Load::new(1, table, self.into.span, way, &self.rows, resolver, &mut problems);
+        if problems.is_empty() { Ok(load) } else { Err(problems) }
     }
 }
 

@@ -159,6 +159,15 @@ impl Action for Seed {
         self.purpose == Purpose::Remove || self.fixtures(project).any(|it| it.deletes(self.mode(it)))
     }
 
+    fn foreseen<'c>(
+        &self,
+        _: &Step,
+        project: &Project,
+        catalog: &'c Catalog,
+    ) -> Option<Result<Vec<Load<'c>>, Vec<Diagnostic>>> {
+        Some(self.loads(project, catalog))
+    }
+
     fn compile(&self, _: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let loads = self.loads(project, catalog)?;
         let has_file = loads.iter().any(|load| load.groups.iter().any(|group| group.file.is_some()));

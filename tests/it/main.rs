@@ -7,6 +7,7 @@ mod connection;
 mod converging;
 mod faults;
 mod output;
+mod planning;
 mod pooler;
 mod proxy;
 mod pruning;

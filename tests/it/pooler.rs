@@ -125,7 +125,8 @@ fn a_client_that_was_killed_behind_a_pooler_leaves_nothing_in_the_way() {
     }
     up_in(&project, &url);
     assert_eq!(database.rows("select count(*) from effects"), ["7"]);
-    assert_eq!(database.rows("select who from visits"), ["Eve"]);
+    // She comes without a key, so whoever is killed behind her visit lets her come again.
+    assert_eq!(database.rows("select count(*) between 1 and 6 from visits"), ["t"]);
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! What steps would do to the rows of their tables, without doing it.
+
+use super::bulk::{self, Broken};
+use super::{Run, Stop, explain};
+use crate::database::catalog;
+use crate::database::error::Error;
+use crate::database::session::Session;
+use crate::plan::{Access, Answer};
+use crate::project::diagnostic::Diagnostic;
+use crate::report::event::Event;
+use crate::seed::load::Load;
+use crate::seed::look::{Foreseen, Look};
+use crate::step::Step;
+
+impl Run<'_> {
+    /// What each of some steps would do behind those before it: for each table, or nothing for a kind whose
+    /// changes cannot be foreseen. What is wrong with a step is among `problems`.
+    pub fn foresee(
+        &mut self,
+        steps: &[Step],
+        problems: &mut Vec<Diagnostic>,
+    ) -> Result<Vec<Option<Vec<Foreseen>>>, Stop> {
+        let project = self.work.project;
+        let names: Vec<&str> = steps.iter().flat_map(|step| step.action.tables(project)).collect();
+        let catalog = match names.is_empty() {
+            true => Default::default(),
+            false => self.reading("the catalog", |session| catalog::read(session, &names))?,
+        };
+        let mut foreseen = Vec::new();
+        for (at, step) in steps.iter().enumerate() {
+            let loads = |step: &Step| step.action.foreseen(step, project, &catalog);
+            let looked = match loads(step) {
+                None => None,
+                Some(Err(wrong)) => {
+                    problems
+                        .extend(wrong.into_iter().filter(|it| !problems.contains(it)).collect::<Vec<_>>());
+                    None
+                }
+                Some(Ok(mut own)) => {
+                    let earlier = steps[..at].iter().filter_map(loads).filter_map(Result::ok).flatten();
+                    let mut before: Vec<Load> = Vec::new();
+                    for load in earlier {
+                        if !before.iter().any(|earlier| is_repeated(earlier, &load)) {
+                            before.push(load);
+                        }
+                    }
+                    own.retain(|load| !before.iter().any(|earlier| is_repeated(earlier, load)));
+                    match own.is_empty() {
+                        true => Some(Vec::new()),
+                        false => match Look::new(before, own) {
+                            Ok(look) => self.look(step, &look, problems)?,
+                            Err(problem) => {
+                                problems.push(problem);
+                                None
+                            }
+                        },
+                    }
+                }
+            };
+            foreseen.push(looked);
+        }
+        Ok(foreseen)
+    }
+
+    fn look(
+        &mut self,
+        step: &Step,
+        look: &Look,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Result<Option<Vec<Foreseen>>, Stop> {
+        let session = self.connection.session(self.emit).map_err(|error| Stop {
+            exit: crate::report::exit::Exit::Unreachable,
+            diagnostics: vec![Diagnostic::error(error.to_string())],
+        })?;
+        let answer = match ask(session, look, self.emit) {
+            Ok(answer) => answer,
+            Err(Broken::Wrong(wrong)) => {
+                problems.extend(wrong);
+                return Ok(None);
+            }
+            Err(Broken::Failed(error, _)) if error.leaves_session_usable() => {
+                let (connection, emit) = (&mut *self.connection, &mut *self.emit);
+                problems.push(explain::step(step, Access::Read, &look.statement, &error, connection, emit));
+                return Ok(None);
+            }
+            Err(Broken::Failed(error, _)) => return Err(self.stop(&error)),
+        };
+        match look.read(&answer) {
+            Ok(foreseen) => Ok(Some(foreseen)),
+            Err(wrong) => {
+                problems.extend(wrong);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Whether a load says what an earlier one has said already.
+fn is_repeated(earlier: &Load, load: &Load) -> bool {
+    let says = |load: &Load| (load.place.clone(), load.updates.is_some(), load.removal.is_some());
+    says(earlier) == says(load)
+}
+
+fn ask(session: &mut Session, look: &Look, emit: &mut dyn FnMut(Event)) -> Result<Answer, Broken> {
+    // A temporary table is made for the rows of files, which a reading transaction may not.
+    let access = if look.intakes.is_empty() { Access::Read } else { Access::Write };
+    session.begin(access, "", "")?;
+    let looked = look
+        .intakes
+        .iter()
+        .try_for_each(|intake| bulk::stage(session, intake, emit))
+        .and_then(|()| session.query(&look.statement).map_err(|error| Broken::Failed(error, true)));
+    let usable = !matches!(&looked, Err(Broken::Failed(error, _)) if !error.leaves_session_usable());
+    if usable {
+        session.rollback().map_err(|error: Error| Broken::Failed(error, false))?;
+    }
+    looked
+}
