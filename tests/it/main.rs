@@ -9,6 +9,7 @@ mod faults;
 mod output;
 mod planning;
 mod pooler;
+mod properties;
 mod proxy;
 mod pruning;
 mod readme;
