@@ -14,6 +14,7 @@ use crate::database::connection::Connection;
 use crate::database::error::{Class, Error, Phase};
 use crate::database::retry::{Attempts, Policy};
 use crate::database::session::Session;
+use crate::plan::catalog::Catalog;
 use crate::plan::{Access, Batch};
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
@@ -132,11 +133,8 @@ impl<'a> Run<'a> {
         let work = self.work;
         let steps = work.stories.iter().flat_map(|story| story.steps);
         let names: Vec<&str> = steps.flat_map(|step| step.action.tables(work.project)).collect();
-        let catalog = match names.is_empty() {
-            true => Default::default(),
-            false => self.reading("the catalog", |session| catalog::read(session, &names))?,
-        };
         let mut problems: Vec<Diagnostic> = Vec::new();
+        let catalog = self.catalog(&names, &mut problems)?;
         let mut batches = Vec::new();
         for story in &work.stories {
             let mut compiled = Vec::new();
@@ -159,6 +157,16 @@ impl<'a> Run<'a> {
             // The status of an invalid project promises that nothing was touched.
             (false, false) => Err(Stop { exit: Exit::DidNotHold, diagnostics: problems }),
         }
+    }
+
+    /// What the catalog says of these tables and of those they refer to.
+    fn catalog(&mut self, names: &[&str], problems: &mut Vec<Diagnostic>) -> Result<Catalog, Stop> {
+        if names.is_empty() {
+            return Ok(Catalog::default());
+        }
+        let mut catalog = self.reading("the catalog", |session| catalog::read(session, names))?;
+        catalog.declare(self.work.project, problems);
+        Ok(catalog)
     }
 
     /// Reads something outside of any step, on a new connection if need be.

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use super::quote::qualified;
+use super::resolve::Resolver;
+use crate::project::Project;
+use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::fixture::refs::Ref;
+use crate::project::source::{Name, Source};
 
 /// The tables a project names and those their foreign keys lead to.
 #[derive(Debug, Default)]
@@ -105,6 +112,46 @@ impl Catalog {
     /// The table with that object id.
     pub fn table_by_oid(&self, oid: u32) -> Option<&Table> {
         self.tables.iter().find(|table| table.oid == oid)
+    }
+}
+
+impl Catalog {
+    /// Adds the links that fixtures declare to the foreign keys of their tables. What names no table or
+    /// column is a problem.
+    pub fn declare(&mut self, project: &Project, problems: &mut Vec<Diagnostic>) {
+        for fixture in &project.fixtures {
+            let Some(of) = self.table(&fixture.table.text).map(|table| table.oid) else { continue };
+            for link in &fixture.refs {
+                match self.link(of, link, &fixture.source) {
+                    Ok(key) => {
+                        if let Some(table) = self.tables.iter_mut().find(|table| table.oid == of) {
+                            table.foreign_keys.retain(|known| known.name != key.name);
+                            table.foreign_keys.push(key);
+                        }
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+    }
+
+    fn link(&self, of: u32, link: &Ref, source: &Arc<Source>) -> Result<ForeignKey, Diagnostic> {
+        let resolver = Resolver { catalog: self, source };
+        let parent = resolver.table(&link.table)?;
+        let column = |table: Option<&Table>, name: &Name| match table.and_then(|table| table.column(&name.text)) {
+            Some(column) => Ok(column.name.clone()),
+            None => {
+                let known = table.map(|table| table.columns.iter().map(|column| column.name.as_str()));
+                let of = table.map_or("", |table| table.name.as_str());
+                Err(Diagnostic::error(format!("table `{of}` has no column `{}`", name.text))
+                    .at(source, name.span)
+                    .maybe_help(did_you_mean(&name.text, known.into_iter().flatten())))
+            }
+        };
+        let own = self.table_by_oid(of);
+        let columns = link.columns.iter().map(|(name, _)| column(own, name)).collect::<Result<_, _>>()?;
+        let theirs = link.columns.iter().map(|(_, name)| column(Some(parent), name)).collect::<Result<_, _>>()?;
+        Ok(ForeignKey { name: link.name.text.clone(), columns, parent: parent.oid, parent_columns: theirs })
     }
 }
 

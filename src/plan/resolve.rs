@@ -148,7 +148,7 @@ impl<'c> Resolver<'c, '_> {
             .at(self.source, cell.key_span)
             .help("leave it out"));
         }
-        let foreign_key = table.foreign_keys.iter().find(|key| key.columns == [cell.key.as_str()]);
+        let foreign_key = table.foreign_keys.iter().rev().find(|key| key.columns == [cell.key.as_str()]);
         match (&cell.value.content, foreign_key) {
             (Content::Map(_), Some(foreign_key)) if !is_json_instruction(&cell.value) => {
                 Ok(vec![self.reference(table, foreign_key, cell, place)?])

@@ -1,11 +1,13 @@
 //! Fixtures: rows that should exist. The file's name is the table.
 
 pub mod exact;
+pub mod refs;
 mod templates;
 
 use std::sync::Arc;
 
 use exact::Exact;
+use refs::Ref;
 use templates::{Templates, fill};
 
 use super::bulk::Bulk;
@@ -18,6 +20,7 @@ use super::yaml::{self, Content, Entry, Node};
 /// The keys of a fixture written as a map.
 pub const KEYS: &[&str] = &[
     "key",
+    "refs",
     "mode",
     "insert_only",
     "scope",
@@ -42,6 +45,8 @@ pub struct Fixture {
     pub table: Name,
     /// The columns that tell one row from another, if the author says so.
     pub key: Option<Vec<Name>>,
+    /// Links of the table that no constraint tells of.
+    pub refs: Vec<Ref>,
     /// What happens to rows, if the author says so.
     pub mode: Option<Mode>,
     /// The columns that are given to new rows, and left alone in rows that are there.
@@ -123,6 +128,7 @@ impl Fixture {
             name,
             table,
             key: None,
+            refs: Vec::new(),
             mode: None,
             insert_only: Vec::new(),
             exact: None,
@@ -140,6 +146,7 @@ impl Fixture {
                 for entry in entries {
                     match entry.key.as_str() {
                         "key" => fixture.key = Some(reading.names(entry.value, "`key`")),
+                        "refs" => fixture.refs = refs::read(reading, entry.value),
                         "mode" => fixture.mode = reading.choice(entry.value, "mode", Mode::WORDS),
                         "insert_only" => fixture.insert_only = reading.names(entry.value, "`insert_only`"),
                         key if exact::KEYS.contains(&key) => {
@@ -234,6 +241,7 @@ impl Fixture {
             table: Name { text: name.clone(), span },
             name,
             key: None,
+            refs: Vec::new(),
             mode: None,
             insert_only: Vec::new(),
             exact: None,

@@ -2,7 +2,6 @@
 
 use super::bulk::{self, Broken};
 use super::{Run, Stop, explain};
-use crate::database::catalog;
 use crate::database::error::Error;
 use crate::database::session::Session;
 use crate::plan::{Access, Answer};
@@ -22,10 +21,7 @@ impl Run<'_> {
     ) -> Result<Vec<Option<Vec<Foreseen>>>, Stop> {
         let project = self.work.project;
         let names: Vec<&str> = steps.iter().flat_map(|step| step.action.tables(project)).collect();
-        let catalog = match names.is_empty() {
-            true => Default::default(),
-            false => self.reading("the catalog", |session| catalog::read(session, &names))?,
-        };
+        let catalog = self.catalog(&names, problems)?;
         let mut foreseen = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             let loads = |step: &Step| step.action.foreseen(step, project, &catalog);

@@ -145,8 +145,8 @@ impl Action for Seed {
 
     fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str> {
         match self.purpose == Purpose::ApplyWithParents {
-            true => project.fixtures.iter().map(|fixture| fixture.table.text.as_str()).collect(),
-            false => self.fixtures(project).map(|fixture| fixture.table.text.as_str()).collect(),
+            true => project.fixtures.iter().flat_map(tables).collect(),
+            false => self.fixtures(project).flat_map(tables).collect(),
         }
     }
 
@@ -261,6 +261,12 @@ impl Seed {
         let alone = loads.iter().filter(|load| load.removal.is_some());
         Deletion { alone: alone.map(|load| load.table.sql()).collect(), reach: is_bounded.then_some(reach) }
     }
+}
+
+/// The tables that a fixture names.
+fn tables(fixture: &Fixture) -> impl Iterator<Item = &str> {
+    let links = fixture.refs.iter().map(|link| link.table.text.as_str());
+    std::iter::once(fixture.table.text.as_str()).chain(links)
 }
 
 /// The fixtures of tables that loads refer to, without those that are known.
