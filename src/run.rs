@@ -164,7 +164,18 @@ impl<'a> Run<'a> {
         if names.is_empty() {
             return Ok(Catalog::default());
         }
-        let mut catalog = self.reading("the catalog", |session| catalog::read(session, names))?;
+        let steps = self.work.stories.iter().flat_map(|story| story.steps);
+        let written = steps.flat_map(|step| step.action.fixtures_written());
+        let fixtures = self.work.project.fixtures.iter().chain(written);
+        let indexes: Vec<&str> =
+            fixtures.filter_map(|fixture| Some(fixture.key_index.as_ref()?.text.as_str())).collect();
+        let mut catalog = self.reading("the catalog", |session| {
+            let mut catalog = catalog::read(session, names)?;
+            if !indexes.is_empty() {
+                catalog::add_indexes(session, &mut catalog, &indexes)?;
+            }
+            Ok(catalog)
+        })?;
         catalog.declare(self.work.project, problems);
         Ok(catalog)
     }

@@ -17,6 +17,7 @@ use crate::plan::Batch;
 use crate::plan::catalog::Catalog;
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
+use crate::project::fixture::Fixture;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::yaml::Entry;
@@ -73,6 +74,11 @@ pub trait Action: Debug + Send + Sync {
     /// The files it is written in, beside its scenario.
     fn sources<'a>(&'a self, _: &'a Project) -> Vec<&'a Source> {
         Vec::new()
+    }
+
+    /// The fixtures that are written in the step itself.
+    fn fixtures_written(&self) -> &[Fixture] {
+        &[]
     }
 
     /// Whether it may delete rows, which a protected database refuses.

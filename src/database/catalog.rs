@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::error::Error;
 use super::session::Session;
 use crate::plan::Answer;
-use crate::plan::catalog::{Catalog, Column, ForeignKey, Key, Table};
+use crate::plan::catalog::{Catalog, Column, ForeignKey, IndexKey, Key, Table};
 use crate::plan::quote::{identifier, literal, qualified, table_parts};
 use crate::plan::text;
 use details::{Details, Kind};
@@ -57,6 +57,20 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
     Ok(catalog)
 }
 
+/// Adds what there is of unique indexes of these names to their tables.
+pub fn add_indexes(session: &mut Session, catalog: &mut Catalog, names: &[&str]) -> Result<(), Error> {
+    let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    let tables: Vec<String> = catalog.tables.iter().map(|table| table.oid.to_string()).collect();
+    let sql = INDEXES.replace("{names}", &names.join(", ")).replace("{tables}", &tables.join(","));
+    for row in session.simple(sql, session.limits.statement)? {
+        let Some(table) = table(catalog, text(&row, 0)) else { continue };
+        let list = |column| serde_json::from_str::<Vec<String>>(text(&row, column)).unwrap_or_default();
+        let (name, predicate) = (text(&row, 1).to_owned(), row[3].clone());
+        table.indexes.push(IndexKey { name, parts: list(2), predicate, columns: list(4) });
+    }
+    Ok(())
+}
+
 /// The tables that foreign keys lead to and that the answer says nothing of.
 fn parents_missing(answer: &Answer) -> Vec<String> {
     let of = |tag: &'static str| answer.iter().filter(move |row| text(row, 0) == tag);
@@ -78,6 +92,7 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
             name: text(row, 3).to_owned(),
             columns: Vec::new(),
             keys: Vec::new(),
+            indexes: Vec::new(),
             foreign_keys: Vec::new(),
             has_insert_trigger: false,
             has_trigger: false,
@@ -215,6 +230,16 @@ where k.conrelid = any (string_to_array(current_setting('seedbed.tables'), ','):
 select 'trigger', t.tgrelid, bool_or(t.tgtype & 2 = 2) from pg_catalog.pg_trigger t
 where t.tgrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4
 group by t.tgrelid";
+
+/// Unique indexes by name, with the columns that their expressions and conditions speak of.
+const INDEXES: &str = "select i.indrelid, c.relname,
+  (select json_agg(pg_get_indexdef(i.indexrelid, k, true) order by k) from generate_series(1, i.indnkeyatts) k),
+  pg_get_expr(i.indpred, i.indrelid),
+  (select json_agg(distinct a.attname) from pg_catalog.pg_attribute a where a.attrelid = i.indrelid and a.attnum > 0
+    and (a.attnum = any (i.indkey) or exists (select from pg_catalog.pg_depend d where d.classid = 'pg_class'::regclass
+      and d.objid = i.indexrelid and d.refobjid = i.indrelid and d.refobjsubid = a.attnum)))
+from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+where i.indisunique and i.indisvalid and c.relname in ({names}) and i.indrelid = any (array[{tables}]::oid[])";
 
 /// Every table there is, for "did you mean".
 const KNOWN: &str =

@@ -35,6 +35,8 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The primary key first.
     pub keys: Vec<Key>,
+    /// Unique indexes that fixtures name as their key; they may be partial or on expressions.
+    pub indexes: Vec<IndexKey>,
     /// Its foreign keys.
     pub foreign_keys: Vec<ForeignKey>,
     /// Whether a BEFORE INSERT trigger may fill in what a row leaves out.
@@ -90,6 +92,19 @@ pub struct Key {
     pub primary: bool,
 }
 
+/// A unique index of any kind, whose SQL speaks of the table's columns by their bare names.
+#[derive(Debug, Clone)]
+pub struct IndexKey {
+    /// Its name.
+    pub name: String,
+    /// What it is on: columns or expressions.
+    pub parts: Vec<String>,
+    /// The condition of a partial one.
+    pub predicate: Option<String>,
+    /// The columns that these speak of.
+    pub columns: Vec<String>,
+}
+
 /// A foreign key.
 #[derive(Debug)]
 pub struct ForeignKey {
@@ -138,19 +153,21 @@ impl Catalog {
     fn link(&self, of: u32, link: &Ref, source: &Arc<Source>) -> Result<ForeignKey, Diagnostic> {
         let resolver = Resolver { catalog: self, source };
         let parent = resolver.table(&link.table)?;
-        let column = |table: Option<&Table>, name: &Name| match table.and_then(|table| table.column(&name.text)) {
-            Some(column) => Ok(column.name.clone()),
-            None => {
-                let known = table.map(|table| table.columns.iter().map(|column| column.name.as_str()));
-                let of = table.map_or("", |table| table.name.as_str());
-                Err(Diagnostic::error(format!("table `{of}` has no column `{}`", name.text))
-                    .at(source, name.span)
-                    .maybe_help(did_you_mean(&name.text, known.into_iter().flatten())))
-            }
-        };
+        let column =
+            |table: Option<&Table>, name: &Name| match table.and_then(|table| table.column(&name.text)) {
+                Some(column) => Ok(column.name.clone()),
+                None => {
+                    let known = table.map(|table| table.columns.iter().map(|column| column.name.as_str()));
+                    let of = table.map_or("", |table| table.name.as_str());
+                    Err(Diagnostic::error(format!("table `{of}` has no column `{}`", name.text))
+                        .at(source, name.span)
+                        .maybe_help(did_you_mean(&name.text, known.into_iter().flatten())))
+                }
+            };
         let own = self.table_by_oid(of);
         let columns = link.columns.iter().map(|(name, _)| column(own, name)).collect::<Result<_, _>>()?;
-        let theirs = link.columns.iter().map(|(_, name)| column(Some(parent), name)).collect::<Result<_, _>>()?;
+        let theirs =
+            link.columns.iter().map(|(_, name)| column(Some(parent), name)).collect::<Result<_, _>>()?;
         Ok(ForeignKey { name: link.name.text.clone(), columns, parent: parent.oid, parent_columns: theirs })
     }
 }

@@ -45,6 +45,8 @@ pub struct Fixture {
     pub table: Name,
     /// The columns that tell one row from another, if the author says so.
     pub key: Option<Vec<Name>>,
+    /// The unique index that tells one row from another instead, if the author says so.
+    pub key_index: Option<Name>,
     /// Links of the table that no constraint tells of.
     pub refs: Vec<Ref>,
     /// What happens to rows, if the author says so.
@@ -128,6 +130,7 @@ impl Fixture {
             name,
             table,
             key: None,
+            key_index: None,
             refs: Vec::new(),
             mode: None,
             insert_only: Vec::new(),
@@ -145,6 +148,9 @@ impl Fixture {
                 let mut rows_span = None;
                 for entry in entries {
                     match entry.key.as_str() {
+                        "key" if matches!(entry.value.content, Content::Map(_)) => {
+                            fixture.key_index = index(reading, entry.value);
+                        }
                         "key" => fixture.key = Some(reading.names(entry.value, "`key`")),
                         "refs" => fixture.refs = refs::read(reading, entry.value),
                         "mode" => fixture.mode = reading.choice(entry.value, "mode", Mode::WORDS),
@@ -241,6 +247,7 @@ impl Fixture {
             table: Name { text: name.clone(), span },
             name,
             key: None,
+            key_index: None,
             refs: Vec::new(),
             mode: None,
             insert_only: Vec::new(),
@@ -276,6 +283,26 @@ impl Fixture {
     pub fn deletes(&self, mode: Mode) -> bool {
         mode == Mode::Exact || mode != Mode::IfEmpty && self.rows.iter().any(|row| row.is_removed)
     }
+}
+
+/// The name of an index, from `{index: name}`.
+fn index(reading: &mut Reading, node: Node) -> Option<Name> {
+    let span = node.span;
+    let mut name = None;
+    for entry in reading.map(node, "`key`")? {
+        match entry.key.as_str() {
+            "index" => name = reading.text(entry.value, "`index`"),
+            _ => reading.unknown_key(&entry, "a key", &["index"]),
+        }
+    }
+    if name.is_none() {
+        reading.problem_help(
+            span,
+            "this key names no index",
+            "write `key: {index: users_lower_email}`, or a list of columns",
+        );
+    }
+    name
 }
 
 fn rows(reading: &mut Reading, items: Vec<Node>) -> Vec<Row> {

@@ -55,7 +55,7 @@ pub fn select(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> S
             }
             let same = same_key(load, group, lookups, "x", false);
             for (name, operand) in &lookups.groups[&group.suffix].given {
-                let Some(column) = load.table.column(name).filter(|_| !key.contains(name)) else { continue };
+                let Some(column) = load.table.column(name).filter(|_| !load.is_key(name)) else { continue };
                 if load.updates.as_ref().is_some_and(|except| except.contains(name)) {
                     continue;
                 }

@@ -120,6 +120,8 @@ pub enum ObstacleKind {
     TooMany,
     /// Rows outside of the scope of their fixture.
     Outside,
+    /// A row that the index which is its key does not hold.
+    Unindexed,
 }
 
 impl Finding {
@@ -261,6 +263,7 @@ impl Finding {
                 "duplicate" => self.duplicate(row),
                 "too_many" => self.load(row).and_then(|load| load.too_many(row)),
                 "several" => self.load(row).and_then(|load| load.several(row)),
+                "unindexed" => self.load(row).and_then(|load| load.unindexed(row)),
                 "fixed" => self.load(row).and_then(|load| load.fixed(row)),
                 _ => None,
             };
@@ -458,6 +461,15 @@ impl Told {
             .note("all of them would be changed or deleted")
             .help("name more columns under `key`, so that one row is meant");
         Some(Obstacle { kind: ObstacleKind::KeyAmbiguous, diagnostic })
+    }
+
+    fn unindexed(&self, row: &[Option<String>]) -> Option<Obstacle> {
+        let diagnostic =
+            Diagnostic::error(format!("this row of `{}` is not in the index that is its key", self.table))
+                .at_place(self.places.get(number(row, 2))?)
+                .note(format!("the index holds rows where {}", text(row, 4)))
+                .help("give it values that the index holds, or name another key");
+        Some(Obstacle { kind: ObstacleKind::Unindexed, diagnostic })
     }
 
     fn fixed(&self, row: &[Option<String>]) -> Option<Obstacle> {

@@ -178,21 +178,56 @@ fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
 
 /// The condition under which the table's row `t` is the group's row `alias`.
 pub fn same_key(load: &Load, group: &Group, lookups: &Lookups, alias: &str, joining_early: bool) -> String {
+    let values = key_values(load, group, lookups, alias, joining_early);
+    let Some(index) = load.index else {
+        let same = |(column, value): (&Column, String)| {
+            column.is_same(&format!("t.{}", identifier(&column.name)), &value)
+        };
+        return values.into_iter().map(same).collect::<Vec<_>>().join(" and ");
+    };
+    let own = |sql: &str| match speaks_alike(load.table) {
+        true => format!("(select {sql} from (select t.*) t)"),
+        false => format!("({sql})"),
+    };
+    let parts = index.parts.iter().map(|part| format!("{} = {}", own(part), of_values(part, &values)));
+    parts.chain(index.predicate.iter().map(|predicate| own(predicate))).collect::<Vec<_>>().join(" and ")
+}
+
+/// What the group's row `alias` has in the columns of the key.
+pub fn key_values<'c>(
+    load: &Load<'c>,
+    group: &Group,
+    lookups: &Lookups,
+    alias: &str,
+    joining_early: bool,
+) -> Vec<(&'c Column, String)> {
     let collected = &lookups.groups[&group.suffix];
-    let conditions: Vec<String> = load
-        .key
-        .iter()
-        .filter_map(|name| {
-            let column = load.table.column(name)?;
-            let value = match collected.given.iter().find(|(given, _)| given == name) {
-                Some((_, operand)) => lookups.operand(&collected.finds, operand, alias, joining_early),
-                None => match &column.default {
-                    Some(default) => format!("({default})"),
-                    None => format!("null::{}", column.type_name),
-                },
-            };
-            Some(column.is_same(&format!("t.{}", identifier(name)), &value))
-        })
-        .collect();
-    conditions.join(" and ")
+    let value = |name: &&str| {
+        let column = load.table.column(name)?;
+        let value = match collected.given.iter().find(|(given, _)| given == name) {
+            Some((_, operand)) => lookups.operand(&collected.finds, operand, alias, joining_early),
+            None => match &column.default {
+                Some(default) => format!("({default})"),
+                None => format!("null::{}", column.type_name),
+            },
+        };
+        Some((column, value))
+    };
+    load.key.iter().filter_map(value).collect()
+}
+
+/// SQL that speaks of columns by their bare names, about values.
+pub fn of_values(sql: &str, values: &[(&Column, String)]) -> String {
+    let named = values.iter().map(|(column, value)| format!("{value} as {}", identifier(&column.name)));
+    format!("(select {sql} from (select {}) v)", named.collect::<Vec<_>>().join(", "))
+}
+
+/// Whether a bare name might mean a column of ours as well as one of the table's.
+fn speaks_alike(table: &Table) -> bool {
+    let is_ours = |name: &str| {
+        let number = name.trim_start_matches(['c', 'l', 'a', 'r']);
+        matches!(name, "n" | "is_new")
+            || number.len() < name.len() && number.starts_with(|c: char| c.is_ascii_digit())
+    };
+    table.columns.iter().any(|column| is_ours(&column.name))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::file::{self, FileRows};
 use super::remove::Removal;
-use crate::plan::catalog::{Column, Table};
+use crate::plan::catalog::{Column, IndexKey, Table};
 use crate::plan::resolve::{Resolver, Target};
 use crate::project::bulk::{Bulk, Pick};
 use crate::project::diagnostic::{Diagnostic, count, list};
@@ -24,6 +24,8 @@ pub struct Load<'c> {
     pub rule: Rule,
     /// The columns that tell one row from another, if any do.
     pub key: Vec<&'c str>,
+    /// The unique index that does so in the place of its columns, if one was named.
+    pub index: Option<&'c IndexKey>,
     /// Whether rows that are there get the values that are given, and in which columns not: those that are
     /// for new rows only.
     pub updates: Option<Vec<&'c str>>,
@@ -163,7 +165,7 @@ impl<'c> Load<'c> {
     ) -> Load<'c> {
         let places = Places::Written(Vec::new());
         let groups = Vec::new();
-        Load { number, table, place, rule, key, updates: None, removal: None, groups, places }
+        Load { number, table, place, rule, key, index: None, updates: None, removal: None, groups, places }
     }
 
     /// The load that removes the rows of a file instead.
@@ -194,17 +196,23 @@ impl<'c> Load<'c> {
 
     /// Whether the server lets no two rows be the same in the key.
     pub fn has_unique_key(&self) -> bool {
-        self.table.keys.iter().any(|key| {
-            key.columns.iter().all(|name| {
-                self.key.contains(&name.as_str()) && self.table.column(name).is_some_and(|it| it.not_null)
+        self.index.is_some()
+            || self.table.keys.iter().any(|key| {
+                key.columns.iter().all(|name| {
+                    self.key.contains(&name.as_str()) && self.table.column(name).is_some_and(|it| it.not_null)
+                })
             })
-        })
+    }
+
+    /// Whether a column is the same in all rows that count as one. What an index is on need not be.
+    pub fn is_key(&self, name: &str) -> bool {
+        self.index.is_none() && self.key.contains(&name)
     }
 
     /// Whether a row that is there gets the value of a column that is given.
     pub fn is_updated(&self, column: &Column) -> bool {
         let name = column.name.as_str();
-        self.updates.as_ref().is_some_and(|except| !except.contains(&name) && !self.key.contains(&name))
+        self.updates.as_ref().is_some_and(|except| !except.contains(&name) && !self.is_key(name))
     }
 
     /// Notes columns of a written key that rows leave to the server: it would make up another value

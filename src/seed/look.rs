@@ -229,7 +229,7 @@ fn compared<'c>(
 ) -> Vec<(String, String, String, &'c Column)> {
     let except = load.updates.as_deref().unwrap_or_default();
     let given = lookups.groups[&group.suffix].given.iter();
-    let given = given.filter(|(name, _)| !load.key.contains(name) && !except.contains(name));
+    let given = given.filter(|(name, _)| !load.is_key(name) && !except.contains(name));
     given
         .filter_map(|(name, operand)| {
             let value = match operand {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::identify::{same_key, value_of};
+use super::identify::{key_values, of_values, same_key, value_of};
 use super::load::{Group, Load};
 use super::lookup::{Find, Lookups, Operand};
 use super::stage::leaf_columns;
@@ -47,6 +47,16 @@ pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) ->
             for find in &lookups.groups[&group.suffix].finds {
                 selects.push(unfound(load, group, group_number, find, lookups));
             }
+            if let Some(predicate) = load.index.and_then(|index| index.predicate.as_ref()) {
+                let values = key_values(load, group, lookups, "x", false);
+                selects.push(format!(
+                    "select 'unindexed', {}, x.n, null, {} from resolved_{} x where {} is not true",
+                    load.number,
+                    literal(predicate),
+                    group.suffix,
+                    of_values(predicate, &values)
+                ));
+            }
             if load.updates.is_some() {
                 selects.extend(several(load, group, lookups));
                 selects.extend(fixed(load, group, lookups));
@@ -57,7 +67,8 @@ pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) ->
     for load in loads {
         let mut key = load.key.clone();
         key.sort_unstable();
-        if !key.is_empty() && seen.insert((load.table.oid, key)) {
+        let index = load.index.map(|index| &index.name);
+        if !key.is_empty() && seen.insert((load.table.oid, key, index)) {
             selects.extend(duplicates(loads, load, lookups));
         }
     }
@@ -204,6 +215,22 @@ fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> Option<String>
     for load in of_table() {
         let is_own_key = sorted(load) == sorted(keyed);
         for group in &load.groups {
+            if let Some(index) = keyed.index {
+                if load.number == keyed.number {
+                    let values = key_values(load, group, lookups, "x", false);
+                    let parts = index.parts.iter().enumerate();
+                    let parts =
+                        parts.map(|(at, part)| format!("{} as k{}", of_values(part, &values), at + 1));
+                    selects.push(format!(
+                        "select {} as load, x.n, true as is_own, {} from new_{} x where {}true",
+                        load.number,
+                        parts.collect::<Vec<_>>().join(", "),
+                        group.suffix,
+                        only_new(load)
+                    ));
+                }
+                continue;
+            }
             let values = keyed.key.iter().enumerate().map(|(at, name)| {
                 let column = load.table.column(name)?;
                 let value = key_value(load, group, lookups, column, is_own_key)?;
@@ -228,7 +255,8 @@ fn duplicates(loads: &[Load], keyed: &Load, lookups: &Lookups) -> Option<String>
     if selects.is_empty() {
         return None;
     }
-    let keys: Vec<String> = (1..=keyed.key.len()).map(|at| format!("k{at}")).collect();
+    let count = keyed.index.map_or(keyed.key.len(), |index| index.parts.len());
+    let keys: Vec<String> = (1..=count).map(|at| format!("k{at}")).collect();
     Some(format!(
         "select 'duplicate', d.load, d.n, d.first, null from (\n    select load, n, row_number() over w as at, first_value(load || '.' || n) over w as first,\n      bool_or(is_own) over (partition by {1}) as is_own\n    from ({0}) k window w as (partition by {1} order by load, n)\n  ) d where d.at > 1 and d.is_own",
         selects.join(" union all "),

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
-use crate::plan::catalog::{Catalog, Table};
+use crate::plan::catalog::{Catalog, IndexKey, Table};
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Answer, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shape, Shortcut};
 use crate::project::Project;
@@ -153,6 +153,10 @@ impl Action for Seed {
     fn sources<'a>(&'a self, project: &'a Project) -> Vec<&'a Source> {
         let named = self.fixtures.iter().filter_map(|name| project.fixtures_named(&name.text).next());
         named.map(|fixture| &*fixture.source).collect()
+    }
+
+    fn fixtures_written(&self) -> &[Fixture] {
+        &self.tables
     }
 
     fn deletes(&self, project: &Project) -> bool {
@@ -337,7 +341,14 @@ fn load<'c>(
     let header = fixture.bulk.as_ref().map(|bulk| {
         (bulk, bulk.layouts.iter().map(|layout| file::header(layout, table)).collect::<Vec<_>>())
     });
+    let index = match &fixture.key_index {
+        Some(name) => Some(index(table, name, &fixture.source)?),
+        None => None,
+    };
     let key = match (&fixture.key, &header) {
+        _ if index.is_some() => {
+            Ok(index.into_iter().flat_map(|index| &index.columns).map(String::as_str).collect())
+        }
         (Some(key), _) => written_key(table, key, resolver),
         (None, Some((bulk, rows))) => {
             let resolver = Resolver { catalog, source: &bulk.layouts[0].source };
@@ -382,6 +393,7 @@ fn load<'c>(
         Some((bulk, _)) => of_file(number, table, fixture, bulk, (rule, key), catalog, problems),
         None => Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems),
     };
+    load.index = index;
     if problems.len() == before {
         load.lay();
     }
@@ -394,6 +406,16 @@ fn load<'c>(
         load.check_key(key, problems);
     }
     Ok(Some(load))
+}
+
+/// The unique index of a table that a fixture names as its key.
+fn index<'c>(table: &'c Table, name: &Name, source: &Arc<Source>) -> Result<&'c IndexKey, Diagnostic> {
+    table.indexes.iter().find(|index| index.name == name.text).ok_or_else(|| {
+        let known = table.keys.iter().map(|key| key.name.as_str());
+        Diagnostic::error(format!("`{}` has no unique index `{}`", table.name, name.text))
+            .at(source, name.span)
+            .maybe_help(did_you_mean(&name.text, known))
+    })
 }
 
 /// The load of a fixture whose rows stand in a file.

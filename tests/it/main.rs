@@ -6,6 +6,7 @@ mod cases;
 mod connection;
 mod converging;
 mod faults;
+mod keys;
 mod output;
 mod planning;
 mod pooler;
