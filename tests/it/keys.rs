@@ -3,7 +3,8 @@
 use crate::support::{Database, Output, Seedbed, project};
 
 fn seed(database: &Database, files: &[(&str, &str)]) -> Output {
-    let files: Vec<(String, &str)> = files.iter().map(|(name, text)| (format!("fixtures/{name}"), *text)).collect();
+    let files: Vec<(String, &str)> =
+        files.iter().map(|(name, text)| (format!("fixtures/{name}"), *text)).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
     let directory = project(&files);
     Seedbed::new(directory.path()).variable("DATABASE_URL", &database.url()).run(&["seed"])
@@ -48,8 +49,16 @@ fn an_index_on_an_expression_tells_rows_apart() {
     settles(&database, &[fixture, file], "t +1 ~1", rows, &["ann@acme.test|Ann", "x@acme.test|X"]);
     let twice = "key: {index: t_lower_email}\nrows:\n- {email: q@acme.test}\n- {email: Q@acme.test}\n";
     refused(&database, &[("t.yaml", twice)], &["t.yaml:4:3", "same key", "first here"]);
-    refused(&database, &[("t.yaml", "key: {index: t_email}\nrows:\n- {email: q}\n")], &["t.yaml:1:14", "no unique index `t_email`"]);
-    refused(&database, &[("t.yaml", "key: {idx: t_email}\nrows:\n- {email: q}\n")], &["t.yaml:1:7", "unknown key `idx`"]);
+    refused(
+        &database,
+        &[("t.yaml", "key: {index: t_email}\nrows:\n- {email: q}\n")],
+        &["t.yaml:1:14", "no unique index `t_email`"],
+    );
+    refused(
+        &database,
+        &[("t.yaml", "key: {idx: t_email}\nrows:\n- {email: q}\n")],
+        &["t.yaml:1:7", "unknown key `idx`"],
+    );
 }
 
 #[test]
@@ -85,11 +94,25 @@ fn declared_links_find_parents_where_no_constraint_does() {
     ];
     let rows = "select what, owner_email, subject_id from t order by 1";
     settles(&database, &files, "created", rows, &["a|ann@acme.test|2", "b|bob@acme.test|7"]);
-    let wrong = "key: what\nrefs: {owner: {table: users, columns: {owner_mail: email}}}\nrows:\n- {what: a}\n";
-    refused(&database, &[("t.yaml", wrong)], &["t.yaml:2:40", "no column `owner_mail`", "did you mean `owner_email`?"]);
-    let wrong = "key: what\nrefs: {owner: {table: user, columns: {owner_email: email}}}\nrows:\n- {what: a}\n";
-    refused(&database, &[("t.yaml", wrong)], &["t.yaml:2:23", "there is no table `user`", "did you mean `users`?"]);
-    refused(&database, &[("t.yaml", "refs: {owner: {table: users}}\nrows:\n- {what: a}\n")], &["t.yaml:1:8", "does not say where it leads"]);
+    let wrong =
+        "key: what\nrefs: {owner: {table: users, columns: {owner_mail: email}}}\nrows:\n- {what: a}\n";
+    refused(
+        &database,
+        &[("t.yaml", wrong)],
+        &["t.yaml:2:40", "no column `owner_mail`", "did you mean `owner_email`?"],
+    );
+    let wrong =
+        "key: what\nrefs: {owner: {table: user, columns: {owner_email: email}}}\nrows:\n- {what: a}\n";
+    refused(
+        &database,
+        &[("t.yaml", wrong)],
+        &["t.yaml:2:23", "there is no table `user`", "did you mean `users`?"],
+    );
+    refused(
+        &database,
+        &[("t.yaml", "refs: {owner: {table: users}}\nrows:\n- {what: a}\n")],
+        &["t.yaml:1:8", "does not say where it leads"],
+    );
     let missing = "key: what\nrefs: {owner: {table: users, columns: {owner_email: email}}}\nrows:\n- {what: c, owner: {name: Zoe}}\n";
     refused(&database, &[("t.yaml", missing)], &["t.yaml:4:20", "`users` has no row with name = 'Zoe'"]);
 }
