@@ -64,6 +64,8 @@ pub enum Shape {
     Described {
         /// The query as it is. It is never run so, only described.
         query: Statement,
+        /// What is asked before that, if its answer may be enough.
+        guess: Option<Guess>,
         /// Makes what is asked first from what the server says of the query, if that may be enough.
         quick: CompileQuick,
         /// Makes the question from it.
@@ -86,6 +88,28 @@ pub struct Quick {
     /// How the step ended, if that is certain.
     pub judge: JudgeIfCertain,
 }
+
+/// The author's query itself, of which nothing is known yet. Where it runs and the step holds, nothing
+/// has to be described; where it does not, nothing has happened.
+pub struct Guess {
+    /// What is sent. Its columns may be of any type.
+    pub statement: Statement,
+    /// Says how the step ended, if that is certain.
+    pub judge: JudgeGuess,
+}
+
+/// What a guess has found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The query's columns; unknown when no row came back. What its parameters are used as is unknown:
+    /// they are told as texts.
+    pub description: Option<Description>,
+    /// The rows as texts, if all of their values are of types that are read here.
+    pub rows: Option<Answer>,
+}
+
+/// Says how a step ended, if what a guess has found leaves no doubt.
+pub type JudgeGuess = Box<dyn Fn(&Found) -> Option<Judgement> + Send + Sync>;
 
 /// Says how a step ended, if an answer leaves no doubt.
 pub type JudgeIfCertain = Box<dyn Fn(&Answer) -> Option<Judgement> + Send + Sync>;

@@ -13,7 +13,7 @@ mod written;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::types::{ToSql, Type};
 use postgres::{Client, SimpleQueryMessage};
@@ -26,7 +26,7 @@ use super::facts::{self, Facts};
 use super::tls::{self, Tls};
 use super::{ledger, lock};
 use crate::plan::description::Description;
-use crate::plan::{Access, Answer, Statement};
+use crate::plan::{Access, Answer, Found, Statement};
 use bound::Bound;
 pub use copy::Copied;
 use wait::{Hurry, lost, receive};
@@ -48,6 +48,9 @@ pub struct Limits {
     /// What is added to a statement's own limit before a silent server is given up.
     pub grace: Duration,
 }
+
+/// How long a goodbye mostly takes at the most.
+const GOODBYE: Duration = Duration::from_micros(300);
 
 type Job = Box<dyn FnOnce(&mut Client) + Send>;
 
@@ -286,6 +289,43 @@ impl Session {
         }
     }
 
+    /// Runs a query of the author's of which nothing is known yet, in one round trip. What it finds comes
+    /// with the query's columns, and nothing comes back where it fails by a fault of its own: then a
+    /// transaction is begun anew, and the query may be described. Types that are not built in cost what
+    /// they do there, and as it is not known of an empty answer whether they did, nothing is guessed behind
+    /// a pooler: see [`Session::is_spent`].
+    pub fn guess(&mut self, query: &Statement) -> Result<Option<Found>, Error> {
+        if self.facts.is_pooled {
+            return Ok(None);
+        }
+        let mut types: Vec<Type> = vec![Type::UNKNOWN; query.parameters.len()];
+        loop {
+            self.clock.check()?;
+            let bound = query.parameters.iter().map(|parameter| Bound::of(&parameter.value));
+            let parameters: Vec<(Bound, Type)> = bound.zip(types.iter().cloned()).collect();
+            let (sql, limit, due) = (query.sql.clone(), self.limit(), self.due());
+            let found = self.call(limit, Hurry::Soon, move |client| {
+                send(client, due)?;
+                let typed: Vec<(&(dyn ToSql + Sync), Type)> = parameters
+                    .iter()
+                    .map(|(bound, sql_type)| (bound as &(dyn ToSql + Sync), sql_type.clone()))
+                    .collect();
+                Ok(describe::found(&client.query_typed(&sql, &typed)?, parameters.len()))
+            });
+            let error = match found {
+                Ok(found) => return Ok(Some(found)),
+                Err(error) if is_of_query(&error) => error,
+                Err(error) => return Err(error),
+            };
+            self.leave();
+            self.is_begin_due = true;
+            match untyped_parameter(&error).and_then(|number| types.get_mut(number - 1)) {
+                Some(untyped) if *untyped != Type::TEXT => *untyped = Type::TEXT,
+                _ => return Ok(None),
+            }
+        }
+    }
+
     /// Sends SQL text as it is, in one round trip; rows come back as texts. `limit` zero waits for ever.
     pub fn simple(&mut self, sql: String, limit: Duration) -> Result<Answer, Error> {
         self.clock.check()?;
@@ -347,6 +387,14 @@ impl Session {
     }
 }
 
+/// Whether a query has failed by itself: not for want of time, and not because of other sessions or of the
+/// connection.
+fn is_of_query(error: &Error) -> bool {
+    let state = error.server().map(|server| server.sqlstate.as_str());
+    error.leaves_session_usable()
+        && state.is_some_and(|state| !matches!(state, "57014" | "40001" | "40P01" | "55P03"))
+}
+
 /// The number of the parameter of which the server finds no type, from 1.
 fn untyped_parameter(error: &Error) -> Option<usize> {
     let server = error.server().filter(|server| server.sqlstate == "42P18")?;
@@ -383,6 +431,15 @@ impl Drop for Session {
             let _ = jobs.send(Box::new(move |client| drop(client.simple_query(end))));
         }
         if self.jobs.take().is_some() {
+            // A goodbye takes a moment. Who sleeps that long is woken on the processor where the server's
+            // process is ending, and has to wait for it.
+            let begun = Instant::now();
+            while begun.elapsed() < GOODBYE {
+                match self.closed.try_recv() {
+                    Err(mpsc::TryRecvError::Empty) => std::hint::spin_loop(),
+                    Ok(()) | Err(mpsc::TryRecvError::Disconnected) => return,
+                }
+            }
             // Long enough for a goodbye, too short to be held up by a dead server.
             let _ = self.closed.recv_timeout(Duration::from_millis(200));
         }

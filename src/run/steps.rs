@@ -233,14 +233,23 @@ fn attempt<'b>(
             reach = judge_reach.filter(|_| wrong.is_none()).map(|judge| judge(&answers));
             wrong.map_or_else(|| judge(&answers), Err)
         }
-        Shape::Described { query, quick, compile } => {
-            let described = session.describe(query).map_err(Failure::Work)?;
-            match quick(&described).map_or(Ok(None), |quick| ask_quickly(session, quick))? {
-                Some(judgement) => Ok(judgement),
-                None => match compile(&described) {
-                    Ok(question) => ask(session, question)?,
-                    Err(wrong) => Err(wrong),
-                },
+        Shape::Described { query, guess, quick, compile } => {
+            let found = match guess {
+                Some(guess) => session.guess(&guess.statement).map_err(Failure::Work)?,
+                None => None,
+            };
+            let certain = guess.as_ref().zip(found.as_ref()).and_then(|(guess, found)| (guess.judge)(found));
+            match (certain, found.and_then(|found| found.description)) {
+                (Some(judgement), _) => Ok(judgement),
+                // The rows have been compared already, as far as the quick way would.
+                (None, Some(description)) => ask(session, compile(&description))?,
+                (None, None) => {
+                    let described = session.describe(query).map_err(Failure::Work)?;
+                    match quick(&described).map_or(Ok(None), |quick| ask_quickly(session, quick))? {
+                        Some(judgement) => Ok(judgement),
+                        None => ask(session, compile(&described))?,
+                    }
+                }
             }
         }
     };
@@ -303,8 +312,12 @@ fn ask_quickly<'b>(session: &mut Session, quick: Quick) -> Result<Option<Judgeme
 /// Asks what a description has made.
 fn ask<'b>(
     session: &mut Session,
-    question: Question,
+    question: Result<Question, Vec<Diagnostic>>,
 ) -> Result<Result<Judgement, Vec<Diagnostic>>, Failure<'b>> {
+    let question = match question {
+        Ok(question) => question,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
     match session.query(&question.statement) {
         Ok(answer) => Ok((question.judge)(&answer)),
         Err(error) => Err(Failure::Described(error, question.statement)),

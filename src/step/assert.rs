@@ -30,8 +30,9 @@
 //! A text that the type itself reads as something else (`16777217` as float4, a date with a time of
 //! day, a zone other than UTC where the type has none) is an error.
 //!
-//! The query is described by the server first, which runs nothing. Its transaction reads only and is
-//! always rolled back, so that no setting or lock of it stays.
+//! The query is run at once, and where that says for certain that the step holds, it is over. Else the
+//! server says what the columns are, and compares. The transaction reads only and is always rolled back,
+//! so that no setting or lock of it stays.
 
 mod cell;
 mod columns;
@@ -39,6 +40,7 @@ mod compile;
 mod decimal;
 mod equality;
 mod faithful;
+mod guess;
 mod judge;
 mod plain;
 mod table;
@@ -293,12 +295,13 @@ impl Action for Arc<Assert> {
     fn compile(&self, step: &Step, _: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let (assert, source) = (self.clone(), step.source.clone());
         let query = assert.described(&source);
+        let guess = guess::guess(&assert, &source);
         let (short, file) = (assert.clone(), source.clone());
         let quick: CompileQuick = Box::new(move |description| short.quick(description, &file));
         let compile: Compile = Box::new(move |description| assert.question(description, &source));
         Ok(Batch {
             access: Access::Read,
-            shape: Shape::Described { query, quick, compile },
+            shape: Shape::Described { query, guess, quick, compile },
             shortcut: None,
             deletion: None,
             settled: None,

@@ -18,6 +18,22 @@ impl Assert {
     /// The quick way, if there is one: not for types with many spellings, and not when more rows may come
     /// back than are listed, all of which would have to be sent.
     pub(super) fn quick(&self, description: &Description, source: &Arc<Source>) -> Option<Quick> {
+        let texts = self.texts(description, source)?;
+        let (mut statement, mut problems) = (Statement::default(), Vec::new());
+        self.bind_parameters(&mut statement, description, source, &mut problems);
+        if !problems.is_empty() {
+            return None; // The long way tells them.
+        }
+        let columns = 1..=description.columns.len();
+        let values: Vec<String> = columns.clone().map(|at| format!("q.c{at}::text")).collect();
+        let names: Vec<String> = columns.map(|at| format!("c{at}")).collect();
+        let behind = format!(") as q({}) limit {}", names.join(", "), texts.rows.len() + 1);
+        self.embed(&mut statement, source, &format!("select {} from (\n", values.join(", ")), &behind);
+        Some(Quick { statement, judge: Box::new(move |answer| texts.held(answer)) })
+    }
+
+    /// What is expected as texts, if texts are enough to compare.
+    pub(super) fn texts(&self, description: &Description, source: &Arc<Source>) -> Option<Texts> {
         let compared = self.compared(description, source).ok()?;
         let types = || compared.columns.iter().map(|column| &column.sql_type);
         let matching = match self.expected {
@@ -31,22 +47,25 @@ impl Assert {
         let is_text = types().all(|it| matches!(it.sql.as_str(), "text" | "varchar"));
         let text = |(node, sql_type)| cell::text(node, sql_type, "", &Place::new(source, node.span)).ok();
         let rows = compared.rows.iter().map(|row| row.iter().copied().zip(types()).map(text).collect());
-        let rows: Answer = rows.collect::<Option<_>>()?;
-
-        let (mut statement, mut problems) = (Statement::default(), Vec::new());
-        self.bind_parameters(&mut statement, description, source, &mut problems);
-        if !problems.is_empty() {
-            return None; // The long way tells them.
-        }
-        let texts: Vec<String> = (1..=compared.columns.len()).map(|at| format!("q.c{at}::text")).collect();
-        let names: Vec<String> = (1..=compared.columns.len()).map(|at| format!("c{at}")).collect();
-        let behind = format!(") as q({}) limit {}", names.join(", "), rows.len() + 1);
-        self.embed(&mut statement, source, &format!("select {} from (\n", texts.join(", ")), &behind);
-        Some(Quick { statement, judge: Box::new(move |answer| held(answer, &rows, matching, is_text)) })
+        Some(Texts { rows: rows.collect::<Option<_>>()?, matching, is_text })
     }
 }
 
-/// That it holds, if it certainly does.
+/// The rows that are expected, as texts.
+pub(super) struct Texts {
+    rows: Answer,
+    matching: Match,
+    /// Whether every column holds texts, so that any text is one of its values.
+    is_text: bool,
+}
+
+impl Texts {
+    /// That it holds, if it certainly does.
+    pub(super) fn held(&self, found: &Answer) -> Option<Judgement> {
+        held(found, &self.rows, self.matching, self.is_text)
+    }
+}
+
 fn held(found: &Answer, expected: &Answer, matching: Match, is_text: bool) -> Option<Judgement> {
     let mut left: HashMap<&Vec<Option<String>>, usize> = HashMap::new();
     for row in expected {
