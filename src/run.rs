@@ -132,9 +132,10 @@ impl<'a> Run<'a> {
     fn compile(&mut self, report: &Report) -> Result<Vec<Vec<Batch>>, Stop> {
         let work = self.work;
         let steps = work.stories.iter().flat_map(|story| story.steps);
+        let locks = steps.clone().any(|step| step.action.writes()) && !self.connection.need.lock;
         let names: Vec<&str> = steps.flat_map(|step| step.action.tables(work.project)).collect();
         let mut problems: Vec<Diagnostic> = Vec::new();
-        let catalog = self.catalog(&names, &mut problems)?;
+        let catalog = self.catalog(&names, locks, &mut problems)?;
         let mut batches = Vec::new();
         for story in &work.stories {
             let mut compiled = Vec::new();
@@ -159,8 +160,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What the catalog says of these tables and of those they refer to.
-    fn catalog(&mut self, names: &[&str], problems: &mut Vec<Diagnostic>) -> Result<Catalog, Stop> {
+    /// What the catalog says of these tables and of those they refer to. With `locks` the run's lock is
+    /// taken along the way, if nobody else has it.
+    fn catalog(
+        &mut self,
+        names: &[&str],
+        locks: bool,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Result<Catalog, Stop> {
         if names.is_empty() {
             return Ok(Catalog::default());
         }
@@ -169,13 +176,16 @@ impl<'a> Run<'a> {
         let fixtures = self.work.project.fixtures.iter().chain(written);
         let indexes: Vec<&str> =
             fixtures.filter_map(|fixture| Some(fixture.key_index.as_ref()?.text.as_str())).collect();
-        let mut catalog = self.reading("the catalog", |session| {
-            let mut catalog = catalog::read(session, names)?;
+        let (mut catalog, is_locked) = self.reading("the catalog", |session| {
+            let (mut catalog, is_locked) = catalog::read_and_lock(session, names, locks)?;
             if !indexes.is_empty() {
                 catalog::add_indexes(session, &mut catalog, &indexes)?;
             }
-            Ok(catalog)
+            Ok((catalog, is_locked))
         })?;
+        if is_locked {
+            self.connection.has_lock();
+        }
         catalog.declare(self.work.project, problems);
         Ok(catalog)
     }

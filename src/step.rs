@@ -81,6 +81,11 @@ pub trait Action: Debug + Send + Sync {
         &[]
     }
 
+    /// Whether it may write.
+    fn writes(&self) -> bool {
+        true
+    }
+
     /// Whether it may delete rows, which a protected database refuses.
     fn deletes(&self, _: &Project) -> bool {
         false

@@ -9,6 +9,7 @@ mod details;
 use std::collections::{BTreeSet, HashMap};
 
 use super::error::Error;
+use super::lock;
 use super::session::Session;
 use crate::plan::Answer;
 use crate::plan::catalog::{Catalog, Column, ForeignKey, IndexKey, Key, Table};
@@ -16,9 +17,18 @@ use crate::plan::quote::{identifier, literal, qualified, table_parts};
 use crate::plan::text;
 use details::{Details, Kind};
 
+/// A row of an answer.
+type Row = [Option<String>];
+
 /// The catalog of the named tables and of those their foreign keys lead to. A name that stands for
 /// no table is simply not among the catalog's names.
 pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
+    Ok(read_and_lock(session, names, false)?.0)
+}
+
+/// The same. On the way the lock of the run is tried, if `locks` says so: beside the catalog it says
+/// whether it was got.
+pub fn read_and_lock(session: &mut Session, names: &[&str], locks: bool) -> Result<(Catalog, bool), Error> {
     let mut names: Vec<&str> = names.to_vec();
     names.sort_unstable();
     names.dedup();
@@ -32,9 +42,13 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
     };
     let (written, ids): (Vec<String>, Vec<String>) = names.iter().map(wanted).unzip();
     let named: Vec<String> = written.iter().zip(&ids).map(|(name, id)| format!("({name}, {id})")).collect();
+    let schema = session.facts.schema.as_ref();
+    let schema = schema.filter(|_| locks && !session.facts.is_pooled && !session.facts.is_read_only);
+    let lock = schema.map(|schema| format!("select 'lock', * from ({}) l;\n", lock::of_session(schema)));
     let first = format!(
-        "select set_config('seedbed.tables', concat_ws(',', {}), true);\n\
+        "{}select set_config('seedbed.tables', array[{}]::oid[]::text, true);\n\
          select 'name', w.name, w.oid from (values {}) w(name, oid) where w.oid is not null;\n",
+        lock.unwrap_or_default(),
         ids.join(", "),
         named.join(", ")
     );
@@ -54,7 +68,8 @@ pub fn read(session: &mut Session, names: &[&str]) -> Result<Catalog, Error> {
         let answer = session.simple(KNOWN.to_owned(), session.limits.statement)?;
         catalog.known = answer.iter().map(|row| text(row, 0).to_owned()).collect();
     }
-    Ok(catalog)
+    let is_locked = answer.iter().any(|row| text(row, 0) == "lock" && text(row, 1) == "t");
+    Ok((catalog, is_locked))
 }
 
 /// Adds what there is of unique indexes of these names to their tables.
@@ -88,7 +103,7 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
     for row in of("table") {
         catalog.tables.push(Table {
             oid: text(row, 1).parse().ok()?,
-            schema: text(row, 2).to_owned(),
+            schema: unquoted(text(row, 2)),
             name: text(row, 3).to_owned(),
             columns: Vec::new(),
             keys: Vec::new(),
@@ -105,10 +120,13 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
             catalog.names.insert(text(row, 1).to_owned(), oid);
         }
     }
+    let defaults: HashMap<(&str, &str), &Row> =
+        of("default").map(|row| ((text(row, 1), text(row, 2)), &**row)).collect();
     for row in of("column") {
         let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
         let type_id: u32 = text(row, 5).parse().ok()?;
-        let column = column(row, details.kind(type_id)?, details)?;
+        let default = defaults.get(&(text(row, 1), text(row, 2))).copied();
+        let column = column(row, default, details.kind(type_id)?, details)?;
         columns.insert((table.oid, text(row, 2).parse().ok()?), column.name.clone());
         table.columns.push(column);
     }
@@ -120,7 +138,9 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
         let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
         let mut names = named(table.oid, text(row, 4))?;
         names.truncate(text(row, 5).parse().ok()?); // What `include` adds is no part of the key.
-        table.keys.push(Key { name: text(row, 2).to_owned(), columns: names, primary: text(row, 3) == "t" });
+        // As the search path needs it, so a schema may stand before it.
+        let name = table_parts(text(row, 2)).map_or_else(|| text(row, 2).to_owned(), |(_, name)| name);
+        table.keys.push(Key { name, columns: names, primary: text(row, 3) == "t" });
     }
     // A partition that refers to its own root by the same key has two constraints for it.
     let is_copy = |row: &[Option<String>]| {
@@ -139,7 +159,7 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
     for row in of("trigger") {
         let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
         table.has_trigger = true;
-        table.has_insert_trigger = text(row, 2) == "t";
+        table.has_insert_trigger |= text(row, 2) == "t";
     }
     for table in &mut catalog.tables {
         table.keys.sort_by(|a, b| (!a.primary, &a.name).cmp(&(!b.primary, &b.name)));
@@ -148,14 +168,15 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
     Some(catalog)
 }
 
-/// A row of the query for columns, whose type is of that kind.
-fn column(row: &[Option<String>], kind: &Kind, details: &Details) -> Option<Column> {
+/// A row of the query for columns, whose type is of that kind, with the one of the query for defaults.
+fn column(row: &Row, default: Option<&Row>, kind: &Kind, details: &Details) -> Option<Column> {
     let (declared, declared_modifier) = (text(row, 4).to_owned(), text(row, 6));
     let modifier = if kind.modifier == -1 { declared_modifier.parse().ok()? } else { kind.modifier };
-    let is_generated = text(row, 10) == "t";
-    let (default, is_default_fixed) = match row.get(8)? {
+    let is_generated = text(row, 8) == "t";
+    let expression = default.map_or("", |default| text(default, 3));
+    let (default, is_default_fixed) = match default {
         _ if is_generated => (None, false),
-        Some(default) => (Some(default.clone()), details.is_fixed(text(row, 9))),
+        Some(default) => (Some(expression.to_owned()), details.is_fixed(text(default, 4))),
         None => (kind.default.clone(), kind.is_default_fixed),
     };
     Some(Column {
@@ -179,24 +200,32 @@ fn column(row: &[Option<String>], kind: &Kind, details: &Details) -> Option<Colu
         not_null: text(row, 7) == "t" || kind.not_null,
         default,
         is_default_fixed,
-        identity: text(row, 11).to_owned(),
+        identity: text(row, 9).to_owned(),
         generated: is_generated,
-        sequence: row.get(12)?.clone().or_else(|| sequence_of(row)),
+        sequence: row.get(10)?.clone().or_else(|| sequence_of(row, expression)),
         labels: kind.labels.clone(),
     })
 }
 
 /// The sequence that a column's default draws from, quoted as the search path needs it, if that is all that
 /// the default does and the column holds whole numbers.
-fn sequence_of(row: &[Option<String>]) -> Option<String> {
+fn sequence_of(row: &Row, default: &str) -> Option<String> {
     let is_whole = matches!(text(row, 5), "20" | "21" | "23");
-    let name = text(row, 8).strip_prefix("nextval('")?.strip_suffix("'::regclass)")?;
+    let name = default.strip_prefix("nextval('")?.strip_suffix("'::regclass)")?;
     is_whole.then(|| name.replace("''", "'"))
 }
 
 fn table<'c>(catalog: &'c mut Catalog, oid: &str) -> Option<&'c mut Table> {
     let oid: u32 = oid.parse().ok()?;
     catalog.tables.iter_mut().find(|table| table.oid == oid)
+}
+
+/// A name without the quotes that the server puts around an unusual one.
+fn unquoted(name: &str) -> String {
+    match name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) => inner.replace("\"\"", "\""),
+        None => name.to_owned(),
+    }
 }
 
 /// Keeps the ids of tables and of all that their foreign keys lead to, without those that are known
@@ -206,30 +235,31 @@ const REACHED: &str = "with recursive reached(oid) as (
   union
   select k.confrelid from reached r join pg_catalog.pg_constraint k on k.conrelid = r.oid and k.contype = 'f'
 )
-select set_config('seedbed.tables', (select string_agg(oid::text, ',') from reached where oid <> all (array[{known}]::oid[])), true);
+select set_config('seedbed.tables', (select coalesce(array_agg(oid), '{}')::text from reached where oid <> all (array[{known}]::oid[])), true);
 ";
 
-/// What there is of the tables whose ids were kept.
-const READ: &str = "select 'table', c.oid, n.nspname, c.relname
-from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where c.oid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and c.relkind in ('r', 'p', 'v', 'm', 'f');
+/// What there is of the tables whose ids were kept. Joins are what costs a new server process most: names
+/// of schemas and indexes come by the types that know them, and defaults on their own.
+const READ: &str = "select 'table', c.oid, c.relnamespace::regnamespace, c.relname
+from pg_catalog.pg_class c
+where c.oid = any (current_setting('seedbed.tables')::oid[]) and c.relkind in ('r', 'p', 'v', 'm', 'f');
 select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull,
-  pg_get_expr(d.adbin, d.adrelid), d.adbin::text, a.attgenerated <> '', a.attidentity,
+  a.attgenerated <> '', a.attidentity,
   case when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) end
 from pg_catalog.pg_attribute a
-left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-where a.attrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and a.attnum > 0 and not a.attisdropped
+where a.attrelid = any (current_setting('seedbed.tables')::oid[]) and a.attnum > 0 and not a.attisdropped
 order by a.attrelid, a.attnum;
-select 'key', i.indrelid, c.relname, i.indisprimary, i.indkey::text, i.indnkeyatts
-from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
-where i.indrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and i.indisunique
+select 'default', d.adrelid, d.adnum, pg_get_expr(d.adbin, d.adrelid), d.adbin::text
+from pg_catalog.pg_attrdef d where d.adrelid = any (current_setting('seedbed.tables')::oid[]);
+select 'key', i.indrelid, i.indexrelid::regclass, i.indisprimary, i.indkey::text, i.indnkeyatts
+from pg_catalog.pg_index i
+where i.indrelid = any (current_setting('seedbed.tables')::oid[]) and i.indisunique
   and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null;
 select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text, k.oid, k.conparentid
 from pg_catalog.pg_constraint k
-where k.conrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and k.contype = 'f';
-select 'trigger', t.tgrelid, bool_or(t.tgtype & 2 = 2) from pg_catalog.pg_trigger t
-where t.tgrelid = any (string_to_array(current_setting('seedbed.tables'), ',')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4
-group by t.tgrelid";
+where k.conrelid = any (current_setting('seedbed.tables')::oid[]) and k.contype = 'f';
+select 'trigger', t.tgrelid, t.tgtype & 2 = 2 from pg_catalog.pg_trigger t
+where t.tgrelid = any (current_setting('seedbed.tables')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4";
 
 /// Unique indexes by name, with the columns that their expressions and conditions speak of.
 const INDEXES: &str = "select i.indrelid, c.relname,

@@ -149,6 +149,11 @@ impl Connection {
         self.session(emit)
     }
 
+    /// Notes that the session took the lock of the run on its way, as [`Connection::writing`] would.
+    pub fn has_lock(&mut self) {
+        self.need = Need { writes: true, lock: true };
+    }
+
     /// Finds out what became of a commit without an answer: whether `question`, about the given schema,
     /// finds a row. It is asked in a transaction that waits for the lock, and so for the end of the one
     /// that is in doubt.

@@ -21,7 +21,7 @@ impl Run<'_> {
     ) -> Result<Vec<Option<Vec<Foreseen>>>, Stop> {
         let project = self.work.project;
         let names: Vec<&str> = steps.iter().flat_map(|step| step.action.tables(project)).collect();
-        let catalog = self.catalog(&names, problems)?;
+        let catalog = self.catalog(&names, false, problems)?;
         let mut foreseen = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             let loads = |step: &Step| step.action.foreseen(step, project, &catalog);

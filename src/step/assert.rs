@@ -292,6 +292,10 @@ impl Action for Arc<Assert> {
         Vec::new()
     }
 
+    fn writes(&self) -> bool {
+        false
+    }
+
     fn compile(&self, step: &Step, _: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let (assert, source) = (self.clone(), step.source.clone());
         let query = assert.described(&source);

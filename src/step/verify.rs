@@ -113,6 +113,10 @@ impl Action for Verify {
         self.claims.iter().map(|claim| claim.table.text.as_str()).collect()
     }
 
+    fn writes(&self) -> bool {
+        false
+    }
+
     fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let resolver = Resolver { catalog, source: &step.source };
         let mut problems = Vec::new();

@@ -47,12 +47,13 @@ pub struct Details {
 }
 
 impl Details {
-    /// What the columns among these rows need: see the query `column` of the catalog. The server is
+    /// What the columns and defaults among these rows need: see the queries of the catalog. The server is
     /// asked only for what is not well known.
     pub fn read(session: &mut Session, answer: &Answer) -> Result<Details, Error> {
-        let columns = || answer.iter().filter(|row| text(row, 0) == "column");
-        let mut types: Vec<u32> = columns().filter_map(|row| text(row, 5).parse().ok()).collect();
-        let mut functions: Vec<u32> = columns().flat_map(|row| functions_of(text(row, 9))).collect();
+        let columns = answer.iter().filter(|row| text(row, 0) == "column");
+        let defaults = answer.iter().filter(|row| text(row, 0) == "default");
+        let mut types: Vec<u32> = columns.filter_map(|row| text(row, 5).parse().ok()).collect();
+        let mut functions: Vec<u32> = defaults.flat_map(|row| functions_of(text(row, 4))).collect();
         for asked in [&mut types, &mut functions] {
             asked.sort_unstable();
             asked.dedup();
