@@ -7,13 +7,17 @@ use super::problems::{ROWS_SHOWN_MAX, problems_select};
 use super::{remove, write};
 use crate::plan::quote::{identifier, literal};
 
-/// The closing select: `(what, load, n, detail, offered)`.
+/// The closing select: `(what, load, n, detail, offered)`; of `rows` those are the numbers of the rows that
+/// were created, that should have been, and that were there.
 pub fn select(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> String {
-    let mut selects = vec![problems_select()];
+    let mut selects = vec![problems_select(loads)];
     for (load, scope) in loads.iter().zip(scopes) {
+        let sum = |counts: Vec<String>| match counts.is_empty() {
+            true => "'0'".to_owned(),
+            false => format!("({})::text", counts.join(" + ")),
+        };
         let count = |what: &str, counts: Vec<String>| {
-            let sum = if counts.is_empty() { "0".to_owned() } else { counts.join(" + ") };
-            format!("select '{what}', '{}', ({sum})::text, null, null", load.number)
+            format!("select '{what}', '{}', {}, null, null", load.number, sum(counts))
         };
         let removed: Vec<String> =
             remove::suffixes(load).map(|suffix| format!("(select count(*) from removed_{suffix})")).collect();
@@ -24,16 +28,13 @@ pub fn select(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> S
         selects.extend(scope.iter().flat_map(|scope| remove::outside(load, lookups, scope)));
         let given = || load.groups.iter().filter(|group| !group.is_removed);
         let groups = given().map(|group| &group.suffix);
-        selects.push(count(
-            "created",
-            groups.clone().map(|suffix| format!("(select count(*) from written_{suffix})")).collect(),
-        ));
-        selects.push(count(
-            "wanted",
-            groups
-                .clone()
-                .map(|suffix| format!("(select count(*) from resolved_{suffix} where is_new)"))
-                .collect(),
+        let each = |of: &dyn Fn(&String) -> String| sum(groups.clone().map(of).collect());
+        selects.push(format!(
+            "select 'rows', '{}', {}, {}, {}",
+            load.number,
+            each(&|suffix| format!("(select count(*) from written_{suffix})")),
+            each(&|suffix| format!("(select count(*) from resolved_{suffix} where is_new)")),
+            each(&|suffix| format!("(select count(*) from resolved_{suffix} where not is_new)")),
         ));
         if load.updates.is_some() {
             let groups = given().filter(|group| write::differing(load, group, lookups).is_some());
@@ -42,12 +43,6 @@ pub fn select(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> S
                 groups.map(|group| format!("(select count(*) from updated_{})", group.suffix)).collect(),
             ));
         }
-        selects.push(count(
-            "there",
-            groups
-                .map(|suffix| format!("(select count(*) from resolved_{suffix} where not is_new)"))
-                .collect(),
-        ));
         for group in given() {
             let key = &load.key;
             if key.is_empty() || load.rule != Rule::KeyIsMissing {

@@ -169,6 +169,10 @@ impl Finding {
             let at = number(row, 1).saturating_sub(1);
             let (Some(load), Some(result)) = (self.loads.get(at), applied.get_mut(at)) else { continue };
             match text(row, 0) {
+                "rows" => {
+                    (result.created, wanted[at]) = (number(row, 2), number(row, 3));
+                    result.there = number(row, 4);
+                }
                 "created" => result.created = number(row, 2),
                 "wanted" => wanted[at] = number(row, 2),
                 "updated" => result.updated = number(row, 2),

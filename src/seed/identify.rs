@@ -59,8 +59,9 @@ pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups, aim: Aim) -> V
                 };
                 assigned.push_str(&format!(", case when k.is_new then {value} end as a{}", number + 1));
             }
+            let order = if group.is_one_row() { "" } else { "\n  order by k.n" };
             expressions.push(format!(
-                "new_{0} as materialized (\n  select k.*{assigned}\n  from keyed_{0} k{behind}\n  order by k.n\n)",
+                "new_{0} as materialized (\n  select k.*{assigned}\n  from keyed_{0} k{behind}{order}\n)",
                 group.suffix
             ));
         }

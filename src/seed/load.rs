@@ -97,6 +97,11 @@ impl<'c> Group<'c> {
         self.file.as_ref().is_some_and(|file| !matches!(file.pick, Pick::Written))
     }
 
+    /// Whether it is one row, which has no order.
+    pub fn is_one_row(&self) -> bool {
+        self.file.is_none() && self.rows.len() == 1
+    }
+
     /// What its rows give, by the example of the first.
     pub fn targets(&self) -> &[Target<'c>] {
         self.rows.first().map_or(&[], |(_, targets)| targets)

@@ -99,7 +99,7 @@ impl<'c> Look<'c> {
             scopes.push(scope);
         }
         tables.push(problems(own, &scopes, &lookups));
-        let mut selects = vec![problems_select()];
+        let mut selects = vec![problems_select(own)];
         own.iter().for_each(|load| selects.extend(asked(load, &lookups)));
         statement.sql = format!("with\n{}\n{}", tables.join(",\n"), selects.join("\nunion all\n"));
         let groups = loads.iter().flat_map(|load| load.groups.iter().map(move |group| (load, group)));

@@ -18,10 +18,14 @@ const CANDIDATES_MAX: usize = 200;
 /// `problems(what, load, n, detail, offered)`: what keeps the whole statement from writing.
 /// `scopes` are the conditions of the loads' scopes.
 pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> String {
-    let mut selects = vec![
-        "select null::text as what, 0 as load, 0 as n, null::text as detail, null::text as offered where false"
-            .to_owned(),
-    ];
+    possible(loads, scopes, lookups).unwrap_or_else(|| {
+        expression(&["select null::text, 0, 0, null::text, null::text where false".to_owned()])
+    })
+}
+
+/// The same, or nothing where nothing can be wrong.
+pub fn possible(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> Option<String> {
+    let mut selects = Vec::new();
     for (load, scope) in loads.iter().zip(scopes) {
         selects.extend(scope.as_ref().and_then(|scope| remove::too_many(load, scope)));
     }
@@ -72,6 +76,10 @@ pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) ->
             selects.extend(duplicates(loads, load, lookups));
         }
     }
+    (!selects.is_empty()).then(|| expression(&selects))
+}
+
+fn expression(selects: &[String]) -> String {
     format!(
         "problems(what, load, n, detail, offered) as materialized (\n  {}\n)",
         selects.join("\n  union all\n  ")
@@ -79,10 +87,12 @@ pub fn problems(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) ->
 }
 
 /// The problems of any statement, as part of its answer.
-pub fn problems_select() -> String {
-    format!(
-        "(select what, load::text, n::text, detail, offered from problems order by load, n limit {ROWS_SHOWN_MAX})"
-    )
+pub fn problems_select(loads: &[Load]) -> String {
+    let order = match loads {
+        [only] if only.groups.iter().all(Group::is_one_row) && only.groups.len() == 1 => "",
+        _ => " order by load, n",
+    };
+    format!("(select what, load::text, n::text, detail, offered from problems{order} limit {ROWS_SHOWN_MAX})")
 }
 
 /// The numbers of a group's staged columns that say what a value would become.
@@ -108,7 +118,7 @@ fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups
     let offered = match find.conditions.as_slice() {
         [(column, Operand::Leaf(_))] => {
             let column = identifier(&column.name);
-            let mut from = format!("select p.{column}::text as v from {} p", find.parent.sql());
+            let mut from = format!("select p.{column}::text from {} p", find.parent.sql());
             if lookups.needed.contains_key(&find.parent.oid) {
                 from.push_str(&format!(
                     " union all select p.{column}::text from added_{} p where p.is_new",
@@ -116,7 +126,7 @@ fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups
                 ));
             }
             format!(
-                "case when x.r{}_n = 0 then (select json_agg(o.v)::text from ({from} limit {CANDIDATES_MAX}) o) end",
+                "case when x.r{}_n = 0 then array_to_json(array({from} limit {CANDIDATES_MAX}))::text end",
                 find.number
             )
         }

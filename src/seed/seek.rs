@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::load::{Group, Load};
 use super::lookup::{Lookups, Operand};
 use super::stage::{self, leaves};
-use super::{Seeding, problems, write};
+use super::{Seeding, problems};
 use crate::plan::Statement;
 use crate::plan::quote::identifier;
 
@@ -12,8 +12,7 @@ use crate::plan::quote::identifier;
 pub fn count(loads: &[Load]) -> Seeding {
     let mut statement = Statement::default();
     let lookups = Lookups::among_existing(loads);
-    let tables = tables(loads, &lookups, &mut statement);
-    let mut selects = vec![problems::problems_select()];
+    let (tables, mut selects) = tables(loads, &lookups, &mut statement);
     for load in loads {
         for group in &load.groups {
             selects.push(format!(
@@ -35,13 +34,13 @@ pub fn delete(load: Load) -> Seeding {
     let loads = [load];
     let mut statement = Statement::default();
     let lookups = Lookups::among_existing(&loads);
-    let mut tables = tables(&loads, &lookups, &mut statement);
-    let mut selects = vec![problems::problems_select()];
+    let (mut tables, mut selects) = tables(&loads, &lookups, &mut statement);
+    let unless = if selects.is_empty() { "" } else { " and not exists (select from problems)" };
     for group in &loads[0].groups {
         let (table, suffix) = (loads[0].table.sql(), &group.suffix);
         let same = same_values(&loads[0], group, &lookups);
         tables.push(format!(
-            "deleted_{suffix} as (\n  delete from {table} t using resolved_{suffix} x\n  where {same} and not exists (select from problems)\n  returning 1\n)"
+            "deleted_{suffix} as (\n  delete from {table} t using resolved_{suffix} x\n  where {same}{unless}\n  returning 1\n)"
         ));
         selects.push(format!(
             "select 'found', '1', (select count(*) from {table} t join resolved_{suffix} x on {same})::text, null, null"
@@ -55,20 +54,28 @@ pub fn delete(load: Load) -> Seeding {
     Seeding { statement, finding }
 }
 
-fn tables(loads: &[Load], lookups: &Lookups, statement: &mut Statement) -> Vec<String> {
+/// The rows that are looked for, all of whose lookups are done at once, and what may be wrong with them,
+/// which comes first in the answer.
+fn tables(loads: &[Load], lookups: &Lookups, statement: &mut Statement) -> (Vec<String>, Vec<String>) {
     let mut tables = Vec::new();
     for load in loads {
         tables.extend(stage::expressions(load, statement));
         for group in &load.groups {
             tables.push(format!(
-                "new_{0} as materialized (\n  select s.*, true as is_new from stage_{0} s\n)",
-                group.suffix
+                "resolved_{0} as materialized (\n  select s.*, true as is_new{1}\n  from stage_{0} s{2}\n)",
+                group.suffix,
+                lookups.outputs(group, false),
+                lookups.joins(group, "s", false)
             ));
         }
-        tables.extend(write::resolved(load, lookups));
     }
-    tables.push(problems::problems(loads, &[], lookups));
-    tables
+    let possible = match loads.is_empty() {
+        true => Some(problems::problems(loads, &[], lookups)), // A statement begins with something.
+        false => problems::possible(loads, &[], lookups),
+    };
+    let selects = possible.iter().map(|_| problems::problems_select(loads)).collect();
+    tables.extend(possible);
+    (tables, selects)
 }
 
 /// The condition under which the table's row `t` has the values of the group's row `x`.

@@ -39,8 +39,9 @@ pub fn inserts(load: &Load, lookups: &Lookups) -> Vec<String> {
                 .collect();
             let is_identity = |name: &&str| load.table.column(name).is_some_and(|column| column.identity == "a");
             let overriding = if names.iter().any(is_identity) { " overriding system value" } else { "" };
+            let order = if group.is_one_row() { "" } else { "\n  order by x.n" };
             format!(
-                "written_{0} as (\n  insert into {1} ({2}){overriding}\n  select {3} from resolved_{0} x\n  where x.is_new and not exists (select from problems)\n  order by x.n\n  returning 1\n)",
+                "written_{0} as (\n  insert into {1} ({2}){overriding}\n  select {3} from resolved_{0} x\n  where x.is_new and not exists (select from problems){order}\n  returning 1\n)",
                 group.suffix, load.table.sql(), columns.join(", "), values.join(", ")
             )
         })
