@@ -25,15 +25,17 @@ pub enum Migrations {
 
 /// Runs scenarios, after migrating if asked.
 pub fn up(options: &Options, scenarios: &[String], migrations: Migrations) -> Result<Exit, Refusal> {
+    let target = ahead(options);
     let (project, warnings) = project(options)?;
     let stories = select(&project, scenarios)?.into_iter().map(Story::from).collect();
-    work(options, &project, warnings, migrations == Migrations::First, stories)
+    work(options, target, &project, warnings, migrations == Migrations::First, stories)
 }
 
 /// Applies pending migrations.
 pub fn migrate(options: &Options) -> Result<Exit, Refusal> {
+    let target = ahead(options);
     let (project, warnings) = project(options)?;
-    work(options, &project, warnings, true, Vec::new())
+    work(options, target, &project, warnings, true, Vec::new())
 }
 
 /// Applies fixtures, or removes their rows, as one step.
@@ -87,7 +89,7 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
         return plan::step(options, &project, &step);
     }
     let stories = vec![Story { title: "fixtures", file: "", steps: std::slice::from_ref(&step) }];
-    work(options, &project, warnings, false, stories)
+    work(options, None, &project, warnings, false, stories)
 }
 
 /// The project, when it has no errors; its warnings beside it.
@@ -102,8 +104,19 @@ pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal>
     Ok((project, diagnostics))
 }
 
+/// The database, when that is chosen before the project is read: the server takes as long to answer as that
+/// takes. An error in the project is told all the same, and before any error about the database.
+fn ahead(options: &Options) -> Option<Result<Target, Refusal>> {
+    let mut target = (!options.throwaway).then(|| Target::choose(options));
+    if let Some(Ok(target)) = &mut target {
+        target.connection.begin();
+    }
+    target
+}
+
 fn work(
     options: &Options,
+    target: Option<Result<Target, Refusal>>,
     project: &Project,
     warnings: Vec<Diagnostic>,
     migrate: bool,
@@ -111,7 +124,7 @@ fn work(
 ) -> Result<Exit, Refusal> {
     let mut terminal = Terminal::new(options);
     terminal.warn(warnings);
-    let mut target = match Target::choose(options) {
+    let mut target = match target.unwrap_or_else(|| Target::choose(options)) {
         Ok(target) => target,
         Err(refusal) => return Err(refusal.behind(terminal.into_warnings())),
     };

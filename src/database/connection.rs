@@ -9,7 +9,7 @@ use super::dsn::Dsn;
 use super::error::{Class, Error, Phase};
 use super::lock::{self, Holder};
 use super::retry::{Attempts, Policy};
-use super::session::{Cancel, Limits, Session};
+use super::session::{Cancel, Limits, Opening, Session};
 use crate::report::event::Event;
 
 /// How to reach one database.
@@ -32,6 +32,8 @@ pub struct Connection {
     pub mode: Mode,
     running: Running,
     session: Option<Session>,
+    /// One that was begun ahead of its use.
+    opening: Option<Opening>,
     /// Whether sessions are marked, which a pooler may refuse.
     is_marked: bool,
     was_told: bool,
@@ -93,9 +95,18 @@ impl Connection {
             mode: Mode::default(),
             running: Running::default(),
             session: None,
+            opening: None,
             is_marked,
             was_told: false,
         }
+    }
+
+    /// Begins to connect, while the caller is still at something else. What goes wrong is told when the
+    /// session is needed.
+    pub fn begin(&mut self) {
+        let name = self.application_name("");
+        let nonce = self.is_marked.then_some(self.run.as_str());
+        self.opening = Opening::begin(&self.dsn, &name, nonce).ok();
     }
 
     /// What it is running, to be ended from another thread.
@@ -173,6 +184,7 @@ impl Connection {
             mode: Mode::default(),
             running: Running::default(),
             session: None,
+            opening: None,
             was_told: true,
             host: self.host.clone(),
             run: self.run.clone(),
@@ -273,7 +285,11 @@ impl Connection {
             let nonce = mark.then_some(self.run.as_str());
             Session::open(&self.dsn, &name, nonce, limits, &self.clock)
         };
-        let session = match open(self.is_marked) {
+        let opened = match self.opening.take() {
+            Some(opening) => opening.finish(limits, &self.clock),
+            None => open(self.is_marked),
+        };
+        let session = match opened {
             Err(Error::Server(server)) if self.is_marked && server.refuses_options() => {
                 self.is_marked = false;
                 open(false)

@@ -100,16 +100,21 @@ impl Cancel {
     }
 }
 
-impl Session {
-    /// Makes one try to connect, and asks the server what it is. With a nonce the session is marked, so
-    /// that a pooler in between is noticed, which may refuse it for that: see [`Facts`].
-    pub fn open(
-        dsn: &Dsn,
-        application_name: &str,
-        nonce: Option<&str>,
-        limits: Limits,
-        clock: &Clock,
-    ) -> Result<Session, Error> {
+/// A session on its way: the client's thread connects and asks what the server is, and nobody waits for it
+/// yet.
+pub struct Opening {
+    jobs: mpsc::Sender<Job>,
+    closed: mpsc::Receiver<()>,
+    connected: mpsc::Receiver<Result<postgres::CancelToken, Error>>,
+    told: mpsc::Receiver<Result<Answer, Error>>,
+    notices: mpsc::Receiver<(String, String)>,
+    nonce: Option<String>,
+    tls: Tls,
+}
+
+impl Opening {
+    /// Begins to connect.
+    pub fn begin(dsn: &Dsn, application_name: &str, nonce: Option<&str>) -> Result<Opening, Error> {
         let tls = tls::connector(dsn)
             .map_err(|error| Error::Lost { reason: error.to_string(), is_transient: false })?;
         let mut config = dsn.config();
@@ -122,8 +127,8 @@ impl Session {
         config.notice_callback(move |said| {
             let _ = notice.send((said.severity().to_owned(), said.message().to_owned()));
         });
-        let is_unverified = tls.is_unverified;
-        let (opened, opening) = mpsc::channel();
+        let (opened, connected) = mpsc::channel();
+        let (telling, told) = mpsc::channel();
         let (jobs, inbox) = mpsc::channel::<Job>();
         let (closing, closed) = mpsc::channel();
         let connector = tls.clone();
@@ -135,36 +140,57 @@ impl Session {
             if opened.send(Ok(client.cancel_token())).is_err() {
                 return;
             }
+            let answer = simple(facts::ask())(&mut client).map_err(Error::from);
+            if telling.send(answer).is_err() {
+                return;
+            }
             for job in inbox {
                 job(&mut client);
             }
             let _ = client.close();
             let _ = closing.send(());
         });
-        let token = receive(&opening, Some(limits.connect), clock, Hurry::AtOnce)??;
-        let cancel = Cancel { token, tls };
-        let mut session = Session {
-            jobs: Some(jobs),
-            closed,
-            cancel,
+        Ok(Opening { jobs, closed, connected, told, notices, nonce: nonce.map(str::to_owned), tls })
+    }
+
+    /// Waits until it is there.
+    pub fn finish(self, limits: Limits, clock: &Clock) -> Result<Session, Error> {
+        let token = receive(&self.connected, Some(limits.connect), clock, Hurry::AtOnce)??;
+        let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1)) + limits.grace;
+        let answer = receive(&self.told, Some(limit), clock, Hurry::AtOnce)??;
+        Ok(Session {
+            jobs: Some(self.jobs),
+            closed: self.closed,
+            is_unverified: self.tls.is_unverified,
+            cancel: Cancel { token, tls: self.tls },
             limits,
             host: whoami::hostname().unwrap_or_default(),
             clock: clock.clone(),
-            facts: Facts::default(),
-            is_unverified,
+            facts: Facts::read(&answer, self.nonce.as_deref()),
             is_rehearsal: false,
             has_written: false,
             before: Vec::new(),
-            notices,
+            notices: self.notices,
             begun: String::new(),
             begun_access: Access::Read,
             is_begin_due: false,
             is_left: false,
             is_spent: false,
-        };
-        let limit = limits.connect.saturating_sub(limits.grace).max(Duration::from_secs(1));
-        session.facts = Facts::read(&session.simple(facts::ask(), limit)?, nonce);
-        Ok(session)
+        })
+    }
+}
+
+impl Session {
+    /// Makes one try to connect, and asks the server what it is. With a nonce the session is marked, so
+    /// that a pooler in between is noticed, which may refuse it for that: see [`Facts`].
+    pub fn open(
+        dsn: &Dsn,
+        application_name: &str,
+        nonce: Option<&str>,
+        limits: Limits,
+        clock: &Clock,
+    ) -> Result<Session, Error> {
+        Opening::begin(dsn, application_name, nonce)?.finish(limits, clock)
     }
 
     /// From now on everything is one transaction, which is rolled back when the session ends; what are
