@@ -4,10 +4,11 @@ use super::options::Options;
 use super::target::Target;
 use super::terminal::Terminal;
 use super::{Refusal, plan};
+use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::load::{self, Files};
 use crate::project::scenario::Scenario;
 use crate::project::source::{Name, Source, Span};
-use crate::project::{Project, load};
 use crate::report::exit::Exit;
 use crate::report::has_errors;
 use crate::run::{Story, Work, run};
@@ -25,16 +26,14 @@ pub enum Migrations {
 
 /// Runs scenarios, after migrating if asked.
 pub fn up(options: &Options, scenarios: &[String], migrations: Migrations) -> Result<Exit, Refusal> {
-    let target = ahead(options);
-    let (project, warnings) = project(options)?;
+    let (target, project, warnings) = ahead(options)?;
     let stories = select(&project, scenarios)?.into_iter().map(Story::from).collect();
     work(options, target, &project, warnings, migrations == Migrations::First, stories)
 }
 
 /// Applies pending migrations.
 pub fn migrate(options: &Options) -> Result<Exit, Refusal> {
-    let target = ahead(options);
-    let (project, warnings) = project(options)?;
+    let (target, project, warnings) = ahead(options)?;
     work(options, target, &project, warnings, true, Vec::new())
 }
 
@@ -94,7 +93,11 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
 
 /// The project, when it has no errors; its warnings beside it.
 pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal> {
-    let (project, mut diagnostics) = Project::parse(load::load(&options.dir));
+    understood(load::load(&options.dir))
+}
+
+fn understood(files: Files) -> Result<(Project, Vec<Diagnostic>), Refusal> {
+    let (project, mut diagnostics) = Project::parse(files);
     if has_errors(&diagnostics) {
         diagnostics.sort_by_key(|diagnostic| {
             diagnostic.place.as_ref().map(|place| (place.source.path.clone(), place.span.start))
@@ -104,19 +107,26 @@ pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal>
     Ok((project, diagnostics))
 }
 
-/// The database, when that is chosen before the project is read: the server takes as long to answer as that
-/// takes. An error in the project is told all the same, and before any error about the database.
-fn ahead(options: &Options) -> Option<Result<Target, Refusal>> {
-    let mut target = (!options.throwaway).then(|| Target::choose(options));
+/// The database, if it was chosen ahead of its use.
+type Ahead = Option<Result<Target, Refusal>>;
+
+/// The project, and the database, which is connected to while the YAML is read: the server takes as long to
+/// answer as that takes. An error in the project is told all the same, and before any error about the
+/// database; one in the names of migrations before anybody connects.
+fn ahead(options: &Options) -> Result<(Ahead, Project, Vec<Diagnostic>), Refusal> {
+    let files = load::load(&options.dir);
+    let is_sound = files.problems.is_empty() && files.have_sound_names();
+    let mut target = (is_sound && !options.throwaway).then(|| Target::choose(options));
     if let Some(Ok(target)) = &mut target {
         target.connection.begin();
     }
-    target
+    let (project, warnings) = understood(files)?;
+    Ok((target, project, warnings))
 }
 
 fn work(
     options: &Options,
-    target: Option<Result<Target, Refusal>>,
+    target: Ahead,
     project: &Project,
     warnings: Vec<Diagnostic>,
     migrate: bool,

@@ -1,11 +1,13 @@
 //! The project's directory: the only place that reads files.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::bulk::{self, Bulk};
 use super::diagnostic::Diagnostic;
+use super::migration::Migration;
 use super::source::{Source, Span};
 
 /// The most a YAML file may weigh.
@@ -26,6 +28,15 @@ pub struct Files {
     pub scenarios: Vec<Arc<Source>>,
     /// What could not be read.
     pub problems: Vec<Diagnostic>,
+}
+
+impl Files {
+    /// Whether every migration has a name that refinery understands, and a version of its own.
+    pub fn have_sound_names(&self) -> bool {
+        let mut versions = HashSet::new();
+        let mut migrations = self.migrations.iter().map(|source| Migration::parse(source.clone()));
+        migrations.all(|parsed| parsed.is_ok_and(|migration| versions.insert(migration.version)))
+    }
 }
 
 /// Reads the three directories of a project. A directory that is missing holds nothing; a
