@@ -34,6 +34,8 @@ pub struct Batch {
     pub deletion: Option<Deletion>,
     /// Judges a second answer to the same statement, when the first has written something.
     pub settled: Option<JudgeSettled>,
+    /// What to look at, whatever comes of it.
+    pub warnings: Vec<Diagnostic>,
     /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
     pub refusals: &'static [(&'static str, Outcome)],
 }
@@ -163,6 +165,7 @@ impl Batch {
             shortcut: None,
             deletion: None,
             settled: None,
+            warnings: Vec::new(),
             refusals,
         }
     }

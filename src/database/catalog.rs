@@ -12,7 +12,7 @@ use super::error::Error;
 use super::lock;
 use super::session::Session;
 use crate::plan::Answer;
-use crate::plan::catalog::{Catalog, Column, ForeignKey, IndexKey, Key, Table};
+use crate::plan::catalog::{Catalog, Column, ForeignKey, IndexKey, Key, Table, TableKind};
 use crate::plan::quote::{identifier, literal, qualified, table_parts};
 use crate::plan::text;
 use details::{Details, Kind};
@@ -109,6 +109,8 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
             keys: Vec::new(),
             indexes: Vec::new(),
             foreign_keys: Vec::new(),
+            kind: TableKind::of(text(row, 4)),
+            is_secured: text(row, 5) == "t",
             has_insert_trigger: false,
             has_trigger: false,
         });
@@ -240,7 +242,7 @@ select set_config('seedbed.tables', (select coalesce(array_agg(oid), '{}')::text
 
 /// What there is of the tables whose ids were kept. Joins are what costs a new server process most: names
 /// of schemas and indexes come by the types that know them, and defaults on their own.
-const READ: &str = "select 'table', c.oid, c.relnamespace::regnamespace, c.relname
+const READ: &str = "select 'table', c.oid, c.relnamespace::regnamespace, c.relname, c.relkind, c.relrowsecurity and row_security_active(c.oid)
 from pg_catalog.pg_class c
 where c.oid = any (current_setting('seedbed.tables')::oid[]) and c.relkind in ('r', 'p', 'v', 'm', 'f');
 select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull,

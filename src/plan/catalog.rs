@@ -39,10 +39,39 @@ pub struct Table {
     pub indexes: Vec<IndexKey>,
     /// Its foreign keys.
     pub foreign_keys: Vec<ForeignKey>,
+    /// What it is.
+    pub kind: TableKind,
+    /// Whether row-level security holds for us, so that there may be rows we do not see.
+    pub is_secured: bool,
     /// Whether a BEFORE INSERT trigger may fill in what a row leaves out.
     pub has_insert_trigger: bool,
     /// Whether any trigger fires when a row is inserted.
     pub has_trigger: bool,
+}
+
+/// What rows can be put into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableKind {
+    /// A table, partitioned or not.
+    Table,
+    /// A view.
+    View,
+    /// A view that is stored, which nobody writes to.
+    Materialized,
+    /// A table of another server.
+    Foreign,
+}
+
+impl TableKind {
+    /// The kind of a relation, as `pg_class.relkind` has it.
+    pub fn of(relkind: &str) -> TableKind {
+        match relkind {
+            "v" => TableKind::View,
+            "m" => TableKind::Materialized,
+            "f" => TableKind::Foreign,
+            _ => TableKind::Table,
+        }
+    }
 }
 
 /// A column.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::catalog::Column;
+use super::fit::{ambiguous_date, is_ambiguous_date};
 use super::float;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::Source;
@@ -58,6 +59,10 @@ fn fits(column: &Column, node: &Node, source: &Arc<Source>) -> Result<(), Diagno
         return Err(
             Diagnostic::error(format!("{named}, and this has {length} characters")).at(source, node.span)
         );
+    }
+    let is_date = matches!(element, "date" | "timestamp without time zone" | "timestamp with time zone");
+    if is_date && is_ambiguous_date(text) {
+        return Err(ambiguous_date(text).at(source, node.span));
     }
     let changed = match element {
         "real" => float::changed(text, true),

@@ -102,6 +102,9 @@ impl Fitting {
                 };
             }
             Form::Decimal(most) => decimals(text).is_some_and(|decimals| decimals <= most),
+            Form::Date | Form::Moment { has_date: true, .. } if is_ambiguous_date(text) => {
+                return misfit(ambiguous_date(text));
+            }
             Form::Date => is_date(text.as_bytes()),
             Form::Moment { has_date, has_zone, digits_max } => {
                 is_moment(text.as_bytes(), has_date, has_zone, digits_max)
@@ -157,6 +160,21 @@ fn decimals(text: &str) -> Option<i64> {
     let fraction = fraction.trim_end_matches('0').len() as i64;
     let zeros = if fraction == 0 { (whole.len() - whole.trim_end_matches('0').len()) as i64 } else { 0 };
     Some(fraction - zeros - exponent)
+}
+
+/// Whether a text begins with a date of which nobody can tell what the day is: `01/02/03`, `1-2-2026`.
+pub fn is_ambiguous_date(text: &str) -> bool {
+    let date = text.trim_start().split([' ', 'T']).next().unwrap_or_default();
+    let parts: Vec<&str> = date.split(['/', '-', '.']).collect();
+    let is_number =
+        |part: &&str, most| (1..=most).contains(&part.len()) && part.bytes().all(|it| it.is_ascii_digit());
+    matches!(parts.as_slice(), [first, second, third] if is_number(first, 2) && is_number(second, 2) && is_number(third, 4))
+}
+
+/// The words for such a date.
+pub fn ambiguous_date(text: &str) -> Diagnostic {
+    Diagnostic::error(format!("`{}` may be several days", text.trim()))
+        .help("write the year first, in four digits: `2026-12-31`")
 }
 
 fn is_date(text: &[u8]) -> bool {
@@ -226,6 +244,16 @@ mod tests {
         check("5.", Some(0));
         for text in ["", ".", "1_000", "NaN", "0x1F", " 1", "1e", "--1"] {
             check(text, None);
+        }
+    }
+
+    #[test]
+    fn dates_without_a_year_in_front_are_ambiguous() {
+        for text in ["01/02/03", "1/2/2026", "1-2-26", "01.02.2026 10:00", "31/12/99T10:00"] {
+            assert!(is_ambiguous_date(text), "{text}");
+        }
+        for text in ["2026-01-02", "2026/1/2", "20260102", "now", "10:11", "01-Feb-2026", "infinity", ""] {
+            assert!(!is_ambiguous_date(text), "{text}");
         }
     }
 

@@ -36,6 +36,7 @@ impl Run<'_> {
                 let entry = self.entry(story, step);
                 let started = Instant::now();
                 stop = self.step(step, batch, &entry, &mut report).err();
+                report.diagnostics.extend(batch.warnings.iter().cloned());
                 self.tell_notices();
                 report.elapsed = started.elapsed();
                 held = report.end.is_accepted();

@@ -309,6 +309,7 @@ impl Action for Arc<Assert> {
             shortcut: None,
             deletion: None,
             settled: None,
+            warnings: Vec::new(),
             refusals: &[],
         })
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
-use crate::plan::catalog::{Catalog, IndexKey, Table};
+use crate::plan::catalog::{Catalog, IndexKey, Table, TableKind};
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Answer, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shape, Shortcut};
 use crate::project::Project;
@@ -183,8 +183,9 @@ impl Action for Seed {
         let [first, second] = [finding.clone(), finding.clone()];
         let judge = move |answer: &Answer| first.read(answer).map(|it| judgement(&it)).map_err(diagnostics);
         let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
-        let shortcut = shortcut(&loads);
+        let (shortcut, warnings) = (shortcut(&loads), warnings(&loads));
         Ok(Batch {
+            warnings,
             deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
             // Rows for an empty table have no key that they would have to be found by again.
             settled: shortcut.is_none().then_some(settled),
@@ -214,6 +215,7 @@ impl Seed {
             deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
             settled: shortcut.is_none().then_some(settled),
             shortcut,
+            warnings: warnings(&loads),
             refusals: &[],
         })
     }
@@ -312,6 +314,19 @@ fn judgement(applied: &[Applied]) -> Judgement {
     Judgement { outcome, detail, problem: None }
 }
 
+/// What to look at in tables of which rows may be hidden.
+fn warnings(loads: &[Load]) -> Vec<Diagnostic> {
+    let secured = loads.iter().filter(|load| load.table.is_secured);
+    let warning = |load: &Load| {
+        let name = &load.table.name;
+        Diagnostic::warning(format!("row-level security may hide rows of `{name}` from this role"))
+            .at_place(load.place.clone())
+            .note("a row that is there and hidden counts as missing, and is not deleted or updated")
+            .help("seed as the table's owner, or as a role with BYPASSRLS")
+    };
+    secured.map(warning).collect()
+}
+
 /// Where every load is for an empty table only, and no table is.
 fn shortcut(loads: &[Load]) -> Option<Shortcut> {
     let mut conditions: Vec<String> = Vec::new();
@@ -337,6 +352,7 @@ fn load<'c>(
 ) -> Result<Option<Load<'c>>, Diagnostic> {
     let resolver = Resolver { catalog, source: &fixture.source };
     let table = resolver.table(&fixture.table)?;
+    check_kind(table, mode, fixture)?;
     let place = place(fixture);
     let header = fixture.bulk.as_ref().map(|bulk| {
         (bulk, bulk.layouts.iter().map(|layout| file::header(layout, table)).collect::<Vec<_>>())
@@ -406,6 +422,25 @@ fn load<'c>(
         load.check_key(key, problems);
     }
     Ok(Some(load))
+}
+
+/// Refuses what a relation that is no table does not take.
+fn check_kind(table: &Table, mode: Mode, fixture: &Fixture) -> Result<(), Diagnostic> {
+    let at = |problem: Diagnostic| Err(problem.at(&fixture.source, fixture.table.span));
+    let name = &table.name;
+    match table.kind {
+        TableKind::Materialized => {
+            at(Diagnostic::error(format!("`{name}` is a materialized view, which nobody writes to"))
+                .help("seed the tables that it reads from, and refresh it"))
+        }
+        TableKind::View | TableKind::Foreign if mode == Mode::Exact => {
+            let what = if table.kind == TableKind::View { "a view" } else { "a foreign table" };
+            at(Diagnostic::error(format!("`{name}` is {what}, and `mode: exact` is for tables"))
+                .note("what it would delete is told by the place of rows in their table")
+                .help("use `upsert` with `_delete: true` for single rows, or seed the table itself"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The unique index of a table that a fixture names as its key.

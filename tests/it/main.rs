@@ -19,6 +19,7 @@ mod refusals;
 mod roster;
 mod round_trips;
 mod seeding;
+mod stances;
 mod support;
 mod tidy;
 mod tls;
