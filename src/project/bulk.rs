@@ -7,7 +7,7 @@
 pub mod csv;
 pub mod ndjson;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -133,6 +133,7 @@ impl Rows {
 }
 
 /// A row that was looked up for a message.
+#[derive(Debug, Clone)]
 pub struct FoundRow {
     /// Its values; NULL is none.
     pub texts: Vec<Option<String>>,
@@ -271,22 +272,31 @@ impl Bulk {
         Ok(Rows { reader, read })
     }
 
-    /// A row that was picked, by its number: the number of a CSV file's row, counted from 1, or the line
-    /// of an object. It is read again from the beginning; none if it is not there any more.
-    pub fn row(self: &Arc<Bulk>, number: usize, pick: &Pick) -> Option<FoundRow> {
-        let mut rows = self.rows(pick).ok()?;
+    /// Rows that were picked, by their numbers: the number of a CSV file's row, counted from 1, or the line
+    /// of an object. They are read again from the beginning; those that are not there any more are left out.
+    pub fn found(self: &Arc<Bulk>, numbers: &BTreeSet<usize>, pick: &Pick) -> BTreeMap<usize, FoundRow> {
+        let mut found = BTreeMap::new();
+        let (Some(last), Ok(mut rows)) = (numbers.last(), self.rows(pick)) else { return found };
         let mut count = 0;
-        while let Some(record) = rows.next().ok()? {
+        while let Ok(Some(record)) = rows.next() {
             count += 1;
-            let found = match pick {
-                Pick::All | Pick::Written => count == number,
-                Pick::Objects(_) => record.line == number as u64,
+            let number = match pick {
+                Pick::All | Pick::Written => count,
+                Pick::Objects(_) => record.line as usize,
             };
-            if found {
-                return Some(FoundRow::of(&record));
+            if numbers.contains(&number) {
+                found.insert(number, FoundRow::of(&record));
+            }
+            if number >= *last {
+                break;
             }
         }
-        None
+        found
+    }
+
+    /// A row, by the same number.
+    pub fn row(self: &Arc<Bulk>, number: usize, pick: &Pick) -> Option<FoundRow> {
+        self.found(&BTreeSet::from([number]), pick).remove(&number)
     }
 
     /// The place of a row, by the same number.

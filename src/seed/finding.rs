@@ -1,7 +1,7 @@
 //! Finding: what an answer means, in numbers and in words at the author's places.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::filled;
 use super::load::{Group, Load, Places, Rule};
@@ -49,6 +49,8 @@ struct ToldFile {
     columns: Vec<(String, usize)>,
     /// What lookups look for, with marks for the values of a row.
     sought: Vec<Sought>,
+    /// Rows that were read again.
+    found: Mutex<BTreeMap<usize, FoundRow>>,
 }
 
 /// A value that its type may cut or round: as text, with the type's name and its place.
@@ -258,6 +260,7 @@ impl Finding {
 
     /// What is wrong with the rows of a statement, each thing once: several rows may share a value.
     pub fn obstacles(&self, answer: &Answer) -> Vec<Obstacle> {
+        self.loads.iter().zip(1..).for_each(|(load, number)| load.find(number, answer));
         let mut obstacles: Vec<Obstacle> = Vec::new();
         for row in answer {
             let what = text(row, 0);
@@ -368,13 +371,36 @@ fn told_file(group: &Group, lookups: &Lookups) -> Option<ToldFile> {
         pick: file.pick.clone(),
         columns: columns.collect(),
         sought: finds.filter_map(|find| sought(group.targets(), find)).collect(),
+        found: Mutex::default(),
     })
 }
 
 impl Told {
     /// A row of a file, read again.
     fn found(&self, row: usize) -> Option<(&ToldFile, FoundRow)> {
-        self.files.iter().find_map(|file| Some((file, file.bulk.row(row, &file.pick)?)))
+        self.files.iter().find_map(|file| {
+            let known = file.found.lock().unwrap_or_else(PoisonError::into_inner).get(&row).cloned();
+            Some((file, known.or_else(|| file.bulk.row(row, &file.pick))?))
+        })
+    }
+
+    /// Reads the rows of a file that an answer speaks of, all at once.
+    fn find(&self, number_of_load: usize, answer: &Answer) {
+        if self.files.is_empty() {
+            return;
+        }
+        let told = answer.iter().filter(|row| number(row, 1) == number_of_load);
+        let is_of_row = |row: &&Vec<Option<String>>| {
+            matches!(
+                text(row, 0),
+                "missing" | "ambiguous" | "several" | "fixed" | "duplicate" | "differs" | "unindexed"
+            )
+        };
+        let numbers: BTreeSet<usize> = told.filter(is_of_row).map(|row| number(row, 2)).collect();
+        for file in &self.files {
+            *file.found.lock().unwrap_or_else(PoisonError::into_inner) =
+                file.bulk.found(&numbers, &file.pick);
+        }
     }
 
     /// What a lookup of a row looks for.

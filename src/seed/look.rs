@@ -3,6 +3,8 @@
 //! The way is that of the statement that writes, up to the rows with all their lookups. What earlier
 //! loads would have written is taken for written, so that later ones find their parents.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::file::filled;
 use super::finding::{Finding, diagnostics};
 use super::identify::{Aim, same_key};
@@ -16,6 +18,7 @@ use crate::plan::intake::Intake;
 use crate::plan::quote::{identifier, literal};
 use crate::plan::resolve::Target;
 use crate::plan::{Answer, Statement, number, text};
+use crate::project::bulk::FoundRow;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::Place;
 
@@ -131,6 +134,7 @@ impl<'c> Look<'c> {
             changes: Vec::new(),
         };
         let mut there = 0;
+        let found = found(load, answer);
         for row in answer.iter().filter(|row| number(row, 1) == load.number) {
             match text(row, 0) {
                 "insert_count" => foreseen.inserted = number(row, 2),
@@ -138,8 +142,8 @@ impl<'c> Look<'c> {
                 "delete_count" => foreseen.deleted = number(row, 2),
                 "kept_count" => foreseen.kept = number(row, 2),
                 "there" => there = number(row, 2),
-                "insert" => foreseen.changes.extend(inserted(load, number(row, 2), text(row, 3))),
-                "update" => updated(load, row, &mut foreseen.changes),
+                "insert" => foreseen.changes.extend(inserted(load, &found, number(row, 2), text(row, 3))),
+                "update" => updated(load, &found, row, &mut foreseen.changes),
                 "delete" => foreseen.changes.push(deleted(row)),
                 _ => {}
             }
@@ -242,21 +246,21 @@ fn compared<'c>(
         .collect()
 }
 
-fn inserted(load: &Load, row: usize, group: &str) -> Option<Change> {
+fn inserted(load: &Load, found: &Found, row: usize, group: &str) -> Option<Change> {
     let group = load.groups.get(group.parse::<usize>().ok()?)?;
-    let (values, place) = told(load, group, row, |_| true)?;
+    let (values, place) = told(load, group, found, row, |_| true)?;
     Some(Change { kind: ChangeKind::Insert, place, values, cells: Vec::new() })
 }
 
 /// Adds a cell to the change of its row.
-fn updated(load: &Load, row: &[Option<String>], changes: &mut Vec<Change>) {
+fn updated(load: &Load, found: &Found, row: &[Option<String>], changes: &mut Vec<Change>) {
     let told_cell: Option<(usize, Option<String>, Option<String>)> = serde_json::from_str(text(row, 4)).ok();
     let Some((group, old, new)) = told_cell else { return };
     let Some(group) = load.groups.get(group) else { return };
     let is_key = |columns: &[&str]| columns.iter().any(|name| load.key.contains(name));
-    let Some((values, place)) = told(load, group, number(row, 2), is_key) else { return };
+    let Some((values, place)) = told(load, group, found, number(row, 2), is_key) else { return };
     // The id of a parent that is still to be inserted is not known yet; how it is named is.
-    let parents = told(load, group, number(row, 2), |columns| columns.contains(&text(row, 3)));
+    let parents = told(load, group, found, number(row, 2), |columns| columns.contains(&text(row, 3)));
     let named = parents.and_then(|(values, _)| values.into_iter().next()?.1.filter(|it| it.starts_with('{')));
     let is_reference = group
         .targets()
@@ -277,6 +281,18 @@ fn deleted(row: &[Option<String>]) -> Change {
     Change { kind: ChangeKind::Delete, place: None, values: values.collect(), cells: Vec::new() }
 }
 
+/// Rows of files, by their numbers.
+type Found = BTreeMap<usize, FoundRow>;
+
+/// The rows of a load's file that an answer speaks of, all read at once.
+fn found(load: &Load, answer: &Answer) -> Found {
+    let of_load = answer.iter().filter(|row| number(row, 1) == load.number);
+    let told = of_load.filter(|row| matches!(text(row, 0), "insert" | "update"));
+    let numbers: BTreeSet<usize> = told.map(|row| number(row, 2)).collect();
+    let files = load.groups.iter().filter(|group| group.is_in_file()).filter_map(|group| group.file.as_ref());
+    files.flat_map(|file| file.bulk.found(&numbers, &file.pick)).collect()
+}
+
 /// Values of a row, by their names.
 type Values = Vec<(String, Option<String>)>;
 
@@ -284,11 +300,12 @@ type Values = Vec<(String, Option<String>)>;
 fn told(
     load: &Load,
     group: &Group,
+    found: &Found,
     row: usize,
     is_wanted: impl Fn(&[&str]) -> bool,
 ) -> Option<(Values, Option<Place>)> {
-    if let Some(file) = group.file.as_ref().filter(|_| group.is_in_file()) {
-        let found = file.bulk.row(row, &file.pick)?;
+    if group.is_in_file() {
+        let found = found.get(&row)?;
         let targets = group.targets().iter().filter(|target| is_wanted(&target.columns()));
         let values = targets.map(|target| {
             let (name, value) = value(target);
