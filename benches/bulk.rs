@@ -124,9 +124,9 @@ impl Bench {
     /// 100,000 rows in YAML beside the same rows in CSV.
     fn written(&self) -> String {
         let rows = 100_000;
-        self.write(rows, 0);
         let mut times: [Vec<f64>; 2] = Default::default();
         for _ in 0..ROUNDS {
+            self.write(rows, 0);
             self.fresh("");
             times[0].push(self.seed("items", "insert"));
             self.write_yaml(rows);
@@ -225,8 +225,6 @@ impl Bench {
             .unwrap();
         }
         yaml.flush().unwrap();
-        drop(yaml);
-        // The next one writes the files again.
     }
 
     /// A database with the tables and nothing else.
