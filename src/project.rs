@@ -8,8 +8,10 @@ pub mod control;
 pub mod diagnostic;
 pub mod directive;
 pub mod fixture;
+pub mod instruction;
 pub mod load;
 pub mod migration;
+pub mod outside;
 pub mod reading;
 pub mod scenario;
 pub mod source;
@@ -24,7 +26,10 @@ use bulk::Bulk;
 use diagnostic::Diagnostic;
 use fixture::Fixture;
 use migration::Migration;
+use outside::Outside;
 use scenario::Scenario;
+use source::Source;
+use yaml::Entry;
 
 /// Everything a project directory says, in the order it is meant to be used.
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ pub struct Project {
     pub fixtures: Vec<Fixture>,
     /// Sorted by path.
     pub scenarios: Vec<Scenario>,
+    /// What stands in none of them.
+    pub outside: Outside,
 }
 
 impl Project {
@@ -68,8 +75,20 @@ impl Project {
         for source in files.scenarios {
             project.scenarios.extend(Scenario::parse(source, &mut problems));
         }
+        let mut outside = Outside::of(files.directory);
+        for (source, cells) in project.cells() {
+            outside.read_files(source, cells, &mut problems);
+        }
+        project.outside = outside;
         check::check(&project, &mut problems);
         (project, problems)
+    }
+
+    /// The cells of all rows, with the file they stand in.
+    fn cells(&self) -> impl Iterator<Item = (&Arc<Source>, &[Entry])> {
+        let steps = self.scenarios.iter().flat_map(|scenario| &scenario.steps);
+        let written = steps.flat_map(|step| step.action.cells(&step.source));
+        self.fixtures.iter().flat_map(Fixture::cells).chain(written)
     }
 
     /// The fixtures of that name: one, or those of several tables in one file.

@@ -7,7 +7,7 @@
 //!    notes the values that would be cut or rounded;
 //! 2. [`lookup`]: references find their parent row, in the database or among the rows being added;
 //! 3. [`identify`]: a row is new when its key is not there; new rows that others refer to get
-//!    their ids now, so that references need no order and cycles no deferred constraint, and
+//!    their ids now, and [`made`] what the author's own expressions give, so that references need no order and cycles no deferred constraint, and
 //!    sequences are raised above the ids that rows give themselves;
 //! 4. [`mod@write`]: new rows are inserted and others updated, unless anything was wrong with any of them,
 //!    and [`remove`] deletes what shall not be there;
@@ -29,6 +29,7 @@ pub mod intake;
 pub mod load;
 pub mod look;
 pub mod lookup;
+pub mod made;
 pub mod problems;
 pub mod remove;
 pub mod seek;
@@ -103,6 +104,7 @@ fn statement(loads: &[Load], lookups: &Lookups) -> Result<Statement, Diagnostic>
     }
     let answer = answer::select(loads, &scopes, lookups);
     statement.sql = format!("with\n{}\n{answer}", tables.join(",\n"));
+    made::note(loads, &mut statement);
     Ok(statement)
 }
 

@@ -86,6 +86,16 @@ pub trait Action: Debug + Send + Sync {
         true
     }
 
+    /// The cells of rows that are written in it, with the file they stand in.
+    fn cells<'a>(&'a self, _: &'a Arc<Source>) -> Vec<(&'a Arc<Source>, &'a [Entry])> {
+        Vec::new()
+    }
+
+    /// The fixtures that it names.
+    fn fixtures<'a>(&'a self, _: &'a Project) -> Vec<&'a Fixture> {
+        Vec::new()
+    }
+
     /// Whether it may delete rows, which a protected database refuses.
     fn deletes(&self, _: &Project) -> bool {
         false

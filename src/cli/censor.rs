@@ -8,11 +8,17 @@ use std::sync::{PoisonError, RwLock};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::database::dsn::Dsn;
+use crate::project::diagnostic::printable;
 
 /// What is shown in its place.
 const SHOWN: &str = "***";
 /// A shorter one is found in too many words to be taken out of them.
 const LENGTH_MIN: usize = 4;
+
+/// The same for one line of several.
+const LINE_LENGTH_MIN: usize = 8;
+/// The most bytes that the server shows of a value in a row that it refuses.
+const SHOWN_MAX: usize = 64;
 
 /// The spellings of the passwords that this process uses.
 static SPELLINGS: RwLock<Vec<String>> = RwLock::new(Vec::new());
@@ -24,8 +30,17 @@ pub fn keep(dsn: &Dsn) {
     if password.chars().count() < LENGTH_MIN || [dsn.user.as_str(), &dsn.database].contains(&password) {
         return;
     }
+    keep_text(password);
+}
+
+/// From now on this text is not printed, nor a line of it, nor the part of it that the server shows of a long
+/// value. One that is very short is: it is found in too many words.
+pub fn keep_text(text: &str) {
+    let lines = text.lines().filter(|line| line.chars().count() >= LINE_LENGTH_MIN);
+    let whole = (text.chars().count() >= LENGTH_MIN).then_some(text);
     let mut spellings = SPELLINGS.write().unwrap_or_else(PoisonError::into_inner);
-    for spelling in spellings_of(password) {
+    let known = whole.into_iter().chain(lines).flat_map(|text| [text, beginning(text)]);
+    for spelling in known.flat_map(spellings_of) {
         if !spellings.contains(&spelling) {
             spellings.push(spelling);
         }
@@ -34,16 +49,26 @@ pub fn keep(dsn: &Dsn) {
     spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
 }
 
+fn beginning(text: &str) -> &str {
+    let mut end = SHOWN_MAX.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 /// The text without any of the passwords.
 pub fn censored(text: &str) -> Cow<'_, str> {
     censor(text, &SPELLINGS.read().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// As it is, as it stands in a URL, and as it stands in JSON.
-fn spellings_of(password: &str) -> [String; 3] {
+/// As it is, as it stands in a URL, in JSON, and in SQL and what the server quotes.
+fn spellings_of(password: &str) -> [String; 5] {
     let encoded = utf8_percent_encode(password, NON_ALPHANUMERIC).to_string();
     let json = serde_json::Value::from(password).to_string();
-    [password.to_owned(), encoded, json.trim_matches('"').to_owned()]
+    let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json).to_owned();
+    let printed = printable(password);
+    [password.to_owned(), encoded, json, password.replace('\'', "''"), printed]
 }
 
 fn censor<'t>(text: &'t str, spellings: &[String]) -> Cow<'t, str> {

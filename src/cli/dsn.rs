@@ -81,7 +81,7 @@ fn libpq_variables(environment: &Environment) -> Result<impl Fn(&str) -> Option<
 }
 
 /// Refuses the file's value of a variable that matters, if it is not what its author wrote.
-fn refuse_unusable(name: &str, environment: &Environment) -> Result<(), TargetError> {
+pub fn refuse_unusable(name: &str, environment: &Environment) -> Result<(), TargetError> {
     if let Some(fault) = environment.fault(name) {
         return Err(fault.into());
     }

@@ -1,11 +1,12 @@
 //! The options that every command understands.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, ValueEnum};
 
 use super::Refusal;
+use super::environment::EnvFile;
 use crate::database::retry::Policy;
 use crate::database::session::Limits;
 use crate::project::Project;
@@ -20,6 +21,14 @@ pub struct Options {
     /// The project's directory
     #[arg(long, value_name = "DIR", default_value = ".", global = true, help_heading = "Project")]
     pub dir: PathBuf,
+
+    /// The environment whose fixtures in `fixtures/NAME/` are laid over the others
+    #[arg(long, value_name = "NAME", env = "SEEDBED_ENV", global = true, help_heading = "Project")]
+    pub env: Option<String>,
+
+    /// The time that `{$now: …}` counts from, like 2026-01-01T00:00:00Z [default: when the run began]
+    #[arg(long, value_name = "TIME", env = "SEEDBED_NOW", value_parser = humantime::parse_rfc3339_weak, global = true, help_heading = "Project")]
+    pub now: Option<SystemTime>,
 
     /// The database, like postgres://user@host/name
     ///
@@ -136,6 +145,15 @@ impl Options {
             runner: self.lock_wait,
             // The server ends a statement itself; this long after that it is given up for dead.
             grace: Duration::from_secs(30),
+        }
+    }
+
+    /// Which `.env` file is read.
+    pub fn env_file(&self) -> EnvFile {
+        match &self.env_file {
+            _ if self.no_env_file => EnvFile::Ignore,
+            Some(path) => EnvFile::At(path.clone()),
+            None => EnvFile::Search,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::dsn::{self, TargetError};
-use super::environment::{EnvFile, EnvPlace, Environment};
+use super::environment::{EnvPlace, Environment};
 use super::interrupt;
 use super::options::Options;
 use super::terminal::Terminal;
@@ -38,12 +38,7 @@ impl Target {
                 .map_err(|error| invalid(&error.message, None, error.help.clone()))?;
             return Ok(Target::new(options, dsn, Some(server)));
         }
-        let file = match &options.env_file {
-            _ if options.no_env_file => EnvFile::Ignore,
-            Some(path) => EnvFile::At(path.clone()),
-            None => EnvFile::Search,
-        };
-        let environment = Environment::load(&options.dir, &file)
+        let environment = Environment::load(&options.dir, &options.env_file())
             .map_err(|error| invalid(&error.message, Some(error.place), Some(error.help)))?;
         let dsn = dsn::target(options.url.as_deref(), &environment)
             .map_err(|TargetError { message, place, help }| invalid(&message, place, help))?;

@@ -1,12 +1,17 @@
 //! `up`, `migrate`, `seed` and `run`: the commands that do the work, or a part of it.
 
+use std::sync::{Arc, LazyLock};
+
+use super::environment::Environment;
 use super::options::Options;
 use super::target::Target;
 use super::terminal::Terminal;
-use super::{Refusal, plan};
+use super::{Refusal, censor, dsn, plan};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::fixture::Fixture;
 use crate::project::load::{self, Files};
+use crate::project::outside::Variables;
 use crate::project::scenario::Scenario;
 use crate::project::source::{Name, Source, Span};
 use crate::report::exit::Exit;
@@ -93,17 +98,21 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
 
 /// The project, when it has no errors; its warnings beside it.
 pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal> {
-    understood(load::load(&options.dir))
+    understood(options, load::load(&options.dir))
 }
 
-fn understood(files: Files) -> Result<(Project, Vec<Diagnostic>), Refusal> {
-    let (project, mut diagnostics) = Project::parse(files);
+fn understood(options: &Options, files: Files) -> Result<(Project, Vec<Diagnostic>), Refusal> {
+    let (mut project, mut diagnostics) = Project::parse(files);
     if has_errors(&diagnostics) {
         diagnostics.sort_by_key(|diagnostic| {
             diagnostic.place.as_ref().map(|place| (place.source.path.clone(), place.span.start))
         });
         return Err(Refusal { exit: Exit::Invalid, diagnostics });
     }
+    if let Some(now) = options.now {
+        project.outside.now = humantime::format_rfc3339_micros(now).to_string().into();
+    }
+    project.outside.variables = variables(options);
     Ok((project, diagnostics))
 }
 
@@ -120,8 +129,45 @@ fn ahead(options: &Options) -> Result<(Ahead, Project, Vec<Diagnostic>), Refusal
     if let Some(Ok(target)) = &mut target {
         target.connection.begin();
     }
-    let (project, warnings) = understood(files)?;
+    let (project, warnings) = understood(options, files)?;
     Ok((target, project, warnings))
+}
+
+/// The variables that fixtures may ask for. Who is given a value is given a secret: from then on it is not
+/// printed. Nothing is read before somebody asks.
+fn variables(options: &Options) -> Variables {
+    let (directory, file) = (options.dir.clone(), options.env_file());
+    let environment =
+        LazyLock::new(move || Environment::load(&directory, &file).map_err(|it| it.to_string()));
+    Arc::new(move |name| {
+        let environment = environment.as_ref().map_err(String::clone)?;
+        dsn::refuse_unusable(name, environment).map_err(|error| error.to_string())?;
+        let value = environment.get(name);
+        value.inspect(|value| censor::keep_text(value));
+        Ok(value.map(str::to_owned))
+    })
+}
+
+/// Notes variables that the stories' rows need and that cannot be used.
+fn check_variables(project: &Project, stories: &[Story]) -> Result<(), Refusal> {
+    let mut diagnostics = Vec::new();
+    for step in stories.iter().flat_map(|story| story.steps) {
+        let named = step.action.fixtures(project).into_iter().flat_map(Fixture::cells);
+        for (source, cells) in named.chain(step.action.cells(&step.source)) {
+            project.outside.check_variables(source, cells, &mut diagnostics);
+        }
+    }
+    let mut seen = Vec::new();
+    diagnostics.retain(|problem| {
+        !seen.contains(problem) && {
+            seen.push(problem.clone());
+            true
+        }
+    });
+    match diagnostics.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal { exit: Exit::Invalid, diagnostics }),
+    }
 }
 
 fn work(
@@ -132,6 +178,7 @@ fn work(
     migrate: bool,
     stories: Vec<Story>,
 ) -> Result<Exit, Refusal> {
+    check_variables(project, &stories)?;
     let mut terminal = Terminal::new(options);
     terminal.warn(warnings);
     let mut target = match target.unwrap_or_else(|| Target::choose(options)) {

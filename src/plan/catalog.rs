@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use std::sync::Arc;
 
 use super::quote::qualified;
 use super::resolve::Resolver;
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::fixture::refs::Ref;
-use crate::project::source::{Name, Source};
+use crate::project::source::Name;
 
 /// The tables a project names and those their foreign keys lead to.
 #[derive(Debug, Default)]
@@ -166,7 +165,7 @@ impl Catalog {
         for fixture in &project.fixtures {
             let Some(of) = self.table(&fixture.table.text).map(|table| table.oid) else { continue };
             for link in &fixture.refs {
-                match self.link(of, link, &fixture.source) {
+                match self.link(of, link, Resolver { catalog: self, source: &fixture.source, outside: &project.outside }) {
                     Ok(key) => {
                         if let Some(table) = self.tables.iter_mut().find(|table| table.oid == of) {
                             table.foreign_keys.retain(|known| known.name != key.name);
@@ -179,8 +178,8 @@ impl Catalog {
         }
     }
 
-    fn link(&self, of: u32, link: &Ref, source: &Arc<Source>) -> Result<ForeignKey, Diagnostic> {
-        let resolver = Resolver { catalog: self, source };
+    fn link(&self, of: u32, link: &Ref, resolver: Resolver) -> Result<ForeignKey, Diagnostic> {
+        let source = resolver.source;
         let parent = resolver.table(&link.table)?;
         let column =
             |table: Option<&Table>, name: &Name| match table.and_then(|table| table.column(&name.text)) {
@@ -235,6 +234,13 @@ impl Column {
     /// Whether the type is `json` or `jsonb`.
     pub fn is_json(&self) -> bool {
         matches!(self.type_name.as_str(), "json" | "jsonb")
+    }
+
+    /// Whether the type holds text as it is.
+    pub fn is_text(&self) -> bool {
+        let name = self.type_name.as_str();
+        !self.is_array
+            && (matches!(name, "text" | "character varying" | "bpchar") || name.ends_with("citext"))
     }
 
     /// The type as declared, and for a domain what it is made from.

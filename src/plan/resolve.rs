@@ -1,22 +1,39 @@
 //! From the cells an author wrote to the columns they mean: plain values, and references to rows
 //! of parent tables by their natural key.
 
+mod instructed;
+
 use std::sync::Arc;
 
 use super::catalog::{Catalog, Column, ForeignKey, Table};
 use super::cell;
 use crate::project::diagnostic::{Diagnostic, did_you_mean, list};
+use crate::project::instruction::{self, Instruction};
+use crate::project::outside::Outside;
 use crate::project::source::{Name, Place, Source, Span};
-use crate::project::value::is_json_instruction;
 use crate::project::yaml::{Content, Entry};
 
 /// What one cell gives a value to.
 #[derive(Debug)]
 pub enum Target<'c> {
     /// A column, by value. `None` is NULL.
-    Plain { table: &'c Table, column: &'c Column, text: Option<String>, place: Place },
+    Plain { table: &'c Table, column: &'c Column, text: Option<String>, origin: Origin, place: Place },
+    /// A column, by what the server makes of an expression when a row is new; of its own default where there
+    /// is none.
+    Made { table: &'c Table, column: &'c Column, sql: Option<String>, place: Place },
     /// The columns of a foreign key, by the parent row that has these values.
     Reference { table: &'c Table, foreign_key: &'c ForeignKey, lookup: Lookup<'c>, place: Place },
+}
+
+/// Where a plain value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The file says it.
+    Written,
+    /// It is this time and an interval, which is the text.
+    Moment(Arc<str>),
+    /// A variable of the environment: nobody is shown it.
+    Environment,
 }
 
 /// A row of a parent table, named by some of its columns.
@@ -32,7 +49,7 @@ impl Target<'_> {
     /// The columns it gives a value to.
     pub fn columns(&self) -> Vec<&str> {
         match self {
-            Target::Plain { column, .. } => vec![&column.name],
+            Target::Plain { column, .. } | Target::Made { column, .. } => vec![&column.name],
             Target::Reference { foreign_key, .. } => foreign_key.columns.iter().map(String::as_str).collect(),
         }
     }
@@ -40,19 +57,44 @@ impl Target<'_> {
     /// Where the author wrote the value.
     pub fn place(&self) -> &Place {
         match self {
-            Target::Plain { place, .. } | Target::Reference { place, .. } => place,
+            Target::Plain { place, .. } | Target::Made { place, .. } | Target::Reference { place, .. } => {
+                place
+            }
         }
     }
 
     /// Its structure without its values: targets of the same shape can share one statement.
     pub fn shape(&self) -> String {
         match self {
-            Target::Plain { column, .. } => column.name.clone(),
+            Target::Plain { column, origin: Origin::Written, .. } => column.name.clone(),
+            Target::Plain { column, origin: Origin::Moment(_), .. } => format!("{} $now", column.name),
+            Target::Plain { column, origin: Origin::Environment, .. } => format!("{} $env", column.name),
+            Target::Made { column, sql, .. } => format!("{} $sql {sql:?}", column.name),
             Target::Reference { foreign_key, lookup, .. } => {
                 let inner: Vec<String> = lookup.targets.iter().map(Target::inner_shape).collect();
                 format!("{}>({})", foreign_key.name, inner.join(","))
             }
         }
+    }
+
+    /// The word of the instruction whose value is of the moment: it is for new rows, and not compared.
+    pub fn volatile(&self) -> Option<&'static str> {
+        match self {
+            Target::Plain { origin: Origin::Moment(_), .. } => Some("$now"),
+            Target::Plain { origin: Origin::Environment, .. } => Some("$env"),
+            Target::Made { sql: Some(_), .. } => Some("$sql"),
+            _ => None,
+        }
+    }
+
+    /// Whether it leaves the column to its own default.
+    pub fn is_default(&self) -> bool {
+        matches!(self, Target::Made { sql: None, .. })
+    }
+
+    /// Whether it is a value that nobody is shown.
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Target::Plain { origin: Origin::Environment, .. })
     }
 
     /// NULL is looked for in another way than a value.
@@ -71,6 +113,8 @@ pub struct Resolver<'c, 's> {
     pub catalog: &'c Catalog,
     /// The file the names stand in.
     pub source: &'s Arc<Source>,
+    /// What instructions ask for.
+    pub outside: &'s Outside,
 }
 
 impl<'c> Resolver<'c, '_> {
@@ -135,7 +179,14 @@ impl<'c> Resolver<'c, '_> {
             let foreign_key = self.short_reference(table, &cell.key, cell.key_span)?;
             if cell.value.content == Content::Null {
                 let columns = foreign_key.columns.iter().filter_map(|name| table.column(name));
-                let null = |column| Target::Plain { table, column, text: None, place: place.clone() };
+                let origin = Origin::Written;
+                let null = |column| Target::Plain {
+                    table,
+                    column,
+                    text: None,
+                    origin: origin.clone(),
+                    place: place.clone(),
+                };
                 return Ok(columns.map(null).collect());
             }
             return Ok(vec![self.reference(table, foreign_key, cell, place)?]);
@@ -148,14 +199,23 @@ impl<'c> Resolver<'c, '_> {
             .at(self.source, cell.key_span)
             .help("leave it out"));
         }
+        match Instruction::of(&cell.value) {
+            Some(Instruction::Json) if column.is_json() => {}
+            Some(instruction) => {
+                let entry = instruction::entry(&cell.value).map_or(cell, |entry| entry);
+                let place = Place::new(self.source, entry.value.span);
+                return Ok(vec![self.instructed(table, column, instruction, place)?]);
+            }
+            None => {}
+        }
         let foreign_key = table.foreign_keys.iter().rev().find(|key| key.columns == [cell.key.as_str()]);
         match (&cell.value.content, foreign_key) {
-            (Content::Map(_), Some(foreign_key)) if !is_json_instruction(&cell.value) => {
+            (Content::Map(_), Some(foreign_key)) if Instruction::of(&cell.value).is_none() => {
                 Ok(vec![self.reference(table, foreign_key, cell, place)?])
             }
             _ => {
                 let text = cell::text(column, &cell.value, self.source)?;
-                Ok(vec![Target::Plain { table, column, text, place }])
+                Ok(vec![Target::Plain { table, column, text, origin: Origin::Written, place }])
             }
         }
     }
@@ -209,8 +269,13 @@ impl<'c> Resolver<'c, '_> {
                 foreign_key.name
             ))));
         };
-        let cells = match &cell.value.content {
-            Content::Map(entries) => entries.clone(),
+        let instruction = Instruction::of(&cell.value);
+        let cells = match (&cell.value.content, &instruction) {
+            (Content::Map(entries), None) => entries.clone(),
+            (_, Some(Instruction::Uuid(_))) if foreign_key.parent_columns.len() == 1 => {
+                let key = foreign_key.parent_columns[0].clone();
+                vec![Entry { key, key_span: cell.key_span, value: cell.value.clone() }]
+            }
             _ => {
                 let key = self.single_column_key(parent, foreign_key).map_err(at)?;
                 vec![Entry { key: key.to_owned(), key_span: cell.key_span, value: cell.value.clone() }]
@@ -220,6 +285,17 @@ impl<'c> Resolver<'c, '_> {
         let targets = self.targets(parent, &cells, &mut problems);
         if let Some(problem) = problems.into_iter().next() {
             return Err(problem);
+        }
+        let refused = targets.iter().find_map(|target| match target {
+            Target::Made { sql: None, .. } => Some("$default"),
+            Target::Made { .. } | Target::Plain { origin: Origin::Moment(_), .. } => target.volatile(),
+            _ => None,
+        });
+        if let Some(word) = refused {
+            let problem = Diagnostic::error(format!("`{word}` names no row of `{}`", parent.name));
+            let help =
+                format!("for the value itself name the column: `{}: …`", foreign_key.columns.join(", "));
+            return Err(at(problem.help(help)));
         }
         if targets.is_empty() {
             return Err(at(Diagnostic::error(format!("the reference to `{}` says nothing", parent.name))));

@@ -9,6 +9,20 @@ pub struct Staged {
     pub tables: Vec<StagedTable>,
     /// Their values, those of references included.
     pub cells: Vec<Cell>,
+    /// The author's own expressions in it.
+    pub expressions: Vec<Expression>,
+}
+
+/// An expression of the author's that gives a column its value.
+pub struct Expression {
+    /// As written.
+    pub sql: String,
+    /// The column's type, without length or precision.
+    pub type_name: String,
+    /// Where it stands.
+    pub place: Place,
+    /// The column, like `employees.name`.
+    pub what: String,
 }
 
 /// A table that rows are meant for.
@@ -37,6 +51,8 @@ pub struct Cell {
     pub place: Place,
     /// The column, like `employees.name`.
     pub what: String,
+    /// Whether nobody is shown it.
+    pub is_secret: bool,
     /// Whose it is; nobody's when it only names a parent row.
     pub owner: Option<Owner>,
 }

@@ -6,15 +6,16 @@ mod templates;
 
 use std::sync::Arc;
 
-use exact::Exact;
+use exact::{Exact, Scope};
 use refs::Ref;
 use templates::{Templates, fill};
 
 use super::bulk::Bulk;
 use super::diagnostic::{Diagnostic, did_you_mean};
+use super::instruction::Purpose;
 use super::reading::Reading;
 use super::source::{Name, Source, Span};
-use super::value::{Row, check_cell};
+use super::value::{Row, check_cell_for};
 use super::yaml::{self, Content, Entry, Node};
 
 /// The keys of a fixture written as a map.
@@ -23,6 +24,7 @@ pub const KEYS: &[&str] = &[
     "refs",
     "mode",
     "insert_only",
+    "refresh",
     "scope",
     "allow_empty",
     "max_delete",
@@ -53,6 +55,8 @@ pub struct Fixture {
     pub mode: Option<Mode>,
     /// The columns that are given to new rows, and left alone in rows that are there.
     pub insert_only: Vec<Name>,
+    /// The columns whose values of the moment are compared and updated like others.
+    pub refresh: Vec<Name>,
     /// How far `mode: exact` goes, if it is said.
     pub exact: Option<Exact>,
     /// The rows, each with the fixture's defaults filled in.
@@ -134,6 +138,7 @@ impl Fixture {
             refs: Vec::new(),
             mode: None,
             insert_only: Vec::new(),
+            refresh: Vec::new(),
             exact: None,
             rows: Vec::new(),
             from: None,
@@ -155,13 +160,14 @@ impl Fixture {
                         "refs" => fixture.refs = refs::read(reading, entry.value),
                         "mode" => fixture.mode = reading.choice(entry.value, "mode", Mode::WORDS),
                         "insert_only" => fixture.insert_only = reading.names(entry.value, "`insert_only`"),
+                        "refresh" => fixture.refresh = reading.names(entry.value, "`refresh`"),
                         key if exact::KEYS.contains(&key) => {
                             fixture.exact.get_or_insert_default().read(reading, entry);
                         }
                         "defaults" => {
                             defaults = reading.map(entry.value, "`defaults`").unwrap_or_default();
                             for cell in &defaults {
-                                check_cell(reading, &cell.key, &cell.value);
+                                check_cell_for(Purpose::Write, reading, &cell.key, &cell.value);
                             }
                         }
                         "templates" => templates = Templates::read(reading, entry.value),
@@ -251,6 +257,7 @@ impl Fixture {
             refs: Vec::new(),
             mode: None,
             insert_only: Vec::new(),
+            refresh: Vec::new(),
             exact: None,
             rows: Vec::new(),
             from: None,
@@ -277,6 +284,16 @@ impl Fixture {
                     .help(help),
             );
         }
+    }
+
+    /// The cells of its rows and of its scope, with the file they stand in.
+    pub fn cells(&self) -> impl Iterator<Item = (&Arc<Source>, &[Entry])> {
+        let scope = self.exact.iter().map(|exact| match &exact.scope {
+            Some(Scope::Rows(cells)) => cells.as_slice(),
+            _ => &[],
+        });
+        let rows = self.rows.iter().map(|row| row.cells.as_slice());
+        rows.chain(scope).map(|cells| (&self.source, cells))
     }
 
     /// Whether applying it may delete rows, in a mode that a step may have lowered.
@@ -311,7 +328,7 @@ fn rows(reading: &mut Reading, items: Vec<Node>) -> Vec<Row> {
 
 /// A row, which may say that it shall not exist: `_delete: true`.
 fn row(reading: &mut Reading, item: Node) -> Option<Row> {
-    let mut row = Row::parse(reading, item, "a row")?;
+    let mut row = Row::parse_for(Purpose::Write, reading, item, "a row")?;
     if let Some(at) = row.cells.iter().position(|cell| cell.key == "_delete") {
         let cell = row.cells.remove(at);
         row.is_removed = exact::is_true(reading, cell.value, "`_delete`");

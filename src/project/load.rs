@@ -12,6 +12,8 @@ use super::source::{Source, Span};
 
 /// The most a YAML file may weigh.
 const YAML_BYTES_MAX: u64 = 32 << 20;
+/// The most a file may weigh that a row names.
+const NAMED_BYTES_MAX: u64 = 16 << 20;
 /// The most a migration may weigh.
 const SQL_BYTES_MAX: u64 = 64 << 20;
 
@@ -26,6 +28,8 @@ pub struct Files {
     pub bulk: Vec<Arc<Bulk>>,
     /// `scenarios/**/*.yaml`
     pub scenarios: Vec<Arc<Source>>,
+    /// Where they are.
+    pub directory: PathBuf,
     /// What could not be read.
     pub problems: Vec<Diagnostic>,
 }
@@ -42,7 +46,7 @@ impl Files {
 /// Reads the three directories of a project. A directory that is missing holds nothing; a
 /// directory or file that cannot be read is a problem.
 pub fn load(directory: &Path) -> Files {
-    let mut files = Files::default();
+    let mut files = Files { directory: directory.to_owned(), ..Files::default() };
     if !directory.is_dir() {
         files.problems.push(
             Diagnostic::error(format!("`{}` is no directory", directory.display()))
@@ -94,8 +98,40 @@ pub fn load(directory: &Path) -> Files {
     files
 }
 
+/// The bytes of a file that is named in a source, by its path from there. It is not outside of the project's
+/// directory, wherever links may lead.
+pub fn read_beside(project: &Path, source: &Source, name: &str) -> Result<Vec<u8>, Diagnostic> {
+    let path = Path::new(&source.path).parent().unwrap_or(Path::new("")).join(name);
+    let cannot = |error: std::io::Error| {
+        Diagnostic::error(format!("cannot read `{}`: {error}", shown(&path)))
+            .help(format!("name a file by its path from `{}`", source.path))
+    };
+    let inside = project.canonicalize().map_err(cannot)?;
+    if !path.canonicalize().map_err(cannot)?.starts_with(inside) {
+        return Err(Diagnostic::error(format!("`{name}` is outside of the project's directory"))
+            .help("put the file beside the one that names it"));
+    }
+    read_bytes(&path, NAMED_BYTES_MAX)
+}
+
 /// The text of one file; a problem at its place if it is not UTF-8, too large, or cannot be read.
 pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, Diagnostic> {
+    let file = shown(path);
+    let bytes = read_bytes(path, bytes_max)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let shown_text = Source::new(file.clone(), text);
+            Err(Diagnostic::error(format!("`{file}` is not UTF-8"))
+                .at(&shown_text, Span::new(valid, valid + '\u{fffd}'.len_utf8()))
+                .help("save the file as UTF-8"))
+        }
+    }
+}
+
+fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Diagnostic> {
     let file = shown(path);
     let cannot = |error: std::io::Error| Diagnostic::error(format!("cannot read `{file}`: {error}"));
     // Asked before it is opened, since opening a pipe waits for somebody to write into it.
@@ -109,17 +145,7 @@ pub fn read_text(path: &Path, bytes_max: u64) -> Result<String, Diagnostic> {
     if bytes.len() as u64 > bytes_max {
         return Err(Diagnostic::error(format!("`{file}` is larger than {} MiB", bytes_max >> 20)));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text),
-        Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let shown_text = Source::new(file.clone(), text);
-            Err(Diagnostic::error(format!("`{file}` is not UTF-8"))
-                .at(&shown_text, Span::new(valid, valid + '\u{fffd}'.len_utf8()))
-                .help("save the file as UTF-8"))
-        }
-    }
+    Ok(bytes)
 }
 
 /// YAML takes a lone `\r` for the end of a line; so that everybody counts the same lines, it becomes one.
@@ -203,6 +229,31 @@ mod tests {
         check("a\rb\r\nc\n\r", "a\nb\r\nc\n\n");
         check("a\r\r\n", "a\n\r\n");
         check("a", "a");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_named_file_is_inside_of_the_project_and_not_too_large() {
+        let directory = tempfile::tempdir().unwrap();
+        let project = directory.path().join("project");
+        std::fs::create_dir_all(project.join("fixtures")).unwrap();
+        std::fs::write(directory.path().join("secret"), "canary").unwrap();
+        std::fs::write(project.join("inside"), "x").unwrap();
+        let large = std::fs::File::create(project.join("large")).unwrap();
+        large.set_len(NAMED_BYTES_MAX + 1).unwrap();
+        std::os::unix::fs::symlink("../../secret", project.join("fixtures/link")).unwrap();
+        let source = Source::new(project.join("fixtures/t.yaml").to_string_lossy(), "");
+        let check = |name: &str, expected: Result<&str, &str>| {
+            let read = read_beside(&project, &source, name).map_err(|problem| problem.message);
+            let read = read.as_deref().map_err(|message| message.rsplit('/').next().unwrap());
+            assert_eq!(read, expected.map(str::as_bytes), "{name}");
+        };
+        check("../inside", Ok("x"));
+        check("../../secret", Err("secret` is outside of the project's directory"));
+        check("link", Err("`link` is outside of the project's directory"));
+        check("/etc/passwd", Err("passwd` is outside of the project's directory"));
+        check("../fixtures", Err("fixtures` is no regular file"));
+        check("../large", Err("large` is larger than 16 MiB"));
     }
 
     #[cfg(unix)]

@@ -2,6 +2,7 @@
 //!
 //! The rules are those of the server's own scanner (`scan.l`) with `standard_conforming_strings` on.
 
+pub mod expression;
 pub mod lexer;
 pub mod parameters;
 pub mod psql;
@@ -31,6 +32,18 @@ pub enum SqlErrorKind {
     OpenDollar,
     /// A parameter by number where parameters have names.
     NumberedParameter,
+    /// A parameter where there are none.
+    ForeignParameter,
+    /// The end of a statement inside of an expression.
+    Semicolon,
+    /// A bracket that closes what was not opened.
+    Unopened,
+    /// A bracket that is not closed.
+    Unclosed,
+    /// A comma between expressions.
+    SeveralExpressions,
+    /// Nothing but white space and comments.
+    NoExpression,
 }
 
 impl fmt::Display for SqlError {
@@ -41,6 +54,12 @@ impl fmt::Display for SqlError {
             SqlErrorKind::OpenComment => "this comment is not closed",
             SqlErrorKind::OpenDollar => "this dollar-quoted text is not closed",
             SqlErrorKind::NumberedParameter => "parameters have names here, not numbers",
+            SqlErrorKind::ForeignParameter => "this expression has no parameters",
+            SqlErrorKind::Semicolon => "an expression has no `;`",
+            SqlErrorKind::Unopened => "this closes nothing",
+            SqlErrorKind::Unclosed => "this is not closed",
+            SqlErrorKind::SeveralExpressions => "this `,` begins a second expression",
+            SqlErrorKind::NoExpression => "there is no expression here",
         })
     }
 }
@@ -54,6 +73,12 @@ impl SqlErrorKind {
             SqlErrorKind::OpenComment => "close it with `*/`; comments nest",
             SqlErrorKind::OpenDollar => "close it with the same tag that opens it",
             SqlErrorKind::NumberedParameter => "name it: `:name`, with its value under `with`",
+            SqlErrorKind::ForeignParameter => "write the value itself into it",
+            SqlErrorKind::Semicolon => "write one expression, like `gen_random_uuid()`",
+            SqlErrorKind::Unopened => "remove it, or open it with `(` or `[`",
+            SqlErrorKind::Unclosed => "close it with `)` or `]`",
+            SqlErrorKind::SeveralExpressions => "keep one of them; a row is written `row(a, b)`",
+            SqlErrorKind::NoExpression => "write one, like `gen_random_uuid()`",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a cell says: raw text, null, a list, or a map. The column's type decides what it means.
 
+use super::instruction::{self, Purpose};
 use super::reading::Reading;
 use super::source::Span;
 use super::yaml::{Content, Entry, Node, Scalar};
@@ -16,8 +17,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// Reads a row, and refuses cells that cannot mean anything for any column type.
+    /// Reads a row that something is compared with, and refuses cells that cannot mean anything for any
+    /// column type.
     pub fn parse(reading: &mut Reading, node: Node, what: &str) -> Option<Row> {
+        Row::parse_for(Purpose::Compare, reading, node, what)
+    }
+
+    /// Reads a row for some purpose.
+    pub fn parse_for(purpose: Purpose, reading: &mut Reading, node: Node, what: &str) -> Option<Row> {
         let span = node.span;
         let cells = reading.map(node, what)?;
         if cells.is_empty() {
@@ -25,24 +32,31 @@ impl Row {
             return None;
         }
         for cell in &cells {
-            check_cell(reading, &cell.key, &cell.value);
+            check_cell_for(purpose, reading, &cell.key, &cell.value);
         }
         Some(Row { span, cells, is_removed: false })
     }
 
-    /// A list of rows, or one row alone.
+    /// A list of rows, or one row alone, that are looked for.
     pub fn parse_some(reading: &mut Reading, node: Node, what: &str) -> Vec<Row> {
         match node.content {
-            Content::List(items) => {
-                items.into_iter().filter_map(|item| Row::parse(reading, item, what)).collect()
-            }
-            _ => Row::parse(reading, node, what).into_iter().collect(),
+            Content::List(items) => items
+                .into_iter()
+                .filter_map(|item| Row::parse_for(Purpose::Find, reading, item, what))
+                .collect(),
+            _ => Row::parse_for(Purpose::Find, reading, node, what).into_iter().collect(),
         }
     }
 }
 
-/// Refuses a cell that has no value, holds what PostgreSQL cannot store, or uses an instruction.
+/// Refuses a cell that has no value, or holds what PostgreSQL cannot store. It is compared with something,
+/// so no instruction but `$json` has a place in it.
 pub fn check_cell(reading: &mut Reading, name: &str, node: &Node) {
+    check_cell_for(Purpose::Compare, reading, name, node);
+}
+
+/// The same for some purpose, which decides about instructions.
+pub fn check_cell_for(purpose: Purpose, reading: &mut Reading, name: &str, node: &Node) {
     match &node.content {
         Content::Empty => reading.problem_help(
             node.span,
@@ -53,27 +67,22 @@ pub fn check_cell(reading: &mut Reading, name: &str, node: &Node) {
             reading
                 .problem(node.span, format!("`{name}` holds a NUL character, which PostgreSQL text cannot"));
         }
-        Content::List(items) => items.iter().for_each(|item| check_cell(reading, name, item)),
+        Content::List(items) => {
+            items.iter().for_each(|item| check_cell_for(Purpose::Compare, reading, name, item))
+        }
         Content::Map(entries) => {
-            if is_json_instruction(node) {
-                return check_json(reading, &entries[0]);
+            if let Some(entry) = instruction::entry(node) {
+                instruction::check(reading, name, entry, purpose);
+                if entry.key == "$json" {
+                    check_json(reading, entry);
+                }
+                return;
             }
             for entry in entries {
                 if entry.key.starts_with('$') {
-                    let message = match entry.key.as_str() {
-                        "$json" => "`$json` stands alone in its map".to_owned(),
-                        key => format!("there is no instruction `{key}`; `$json` is the only one"),
-                    };
-                    reading.problem_help(
-                        entry.key_span,
-                        message,
-                        format!(
-                            "to store a key that begins with `$`, write the JSON as text: {name}: {{$json: '{{\"{}\": …}}'}}",
-                            entry.key
-                        ),
-                    );
+                    instruction::check_key(reading, name, entry, purpose);
                 }
-                check_cell(reading, &entry.key, &entry.value);
+                check_cell_for(purpose.inside(), reading, &entry.key, &entry.value);
             }
         }
         Content::Null | Content::Scalar(..) => {}
@@ -145,7 +154,7 @@ pub fn json_text(node: &Node) -> String {
         Content::Null | Content::Empty => "null".to_owned(),
         Content::Scalar(text, Scalar::Bool) => text.to_lowercase(),
         Content::Scalar(text, Scalar::Number) if is_json_number(text) => text.clone(),
-        Content::Scalar(text, _) => serde_json::Value::from(text.as_str()).to_string(),
+        Content::Scalar(text, _) => json_string(text),
         Content::List(items) => {
             let items: Vec<String> = items.iter().map(json_text).collect();
             format!("[{}]", items.join(","))
@@ -164,6 +173,11 @@ pub fn json_text(node: &Node) -> String {
             format!("{{{}}}", members.join(","))
         }
     }
+}
+
+/// A text as a JSON string.
+pub fn json_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// YAML takes `0x1F`, `+1` and `.5` for numbers too; JSON does not.

@@ -9,7 +9,7 @@ use crate::database::dsn::SslMode;
 use crate::database::error::{Error, ServerError};
 use crate::database::session::Session;
 use crate::plan::intake::Intake;
-use crate::plan::staged::Cell;
+use crate::plan::staged::{Cell, Expression};
 use crate::plan::{Access, Statement};
 use crate::project::diagnostic::{Diagnostic, printable};
 use crate::report::event::Event;
@@ -18,6 +18,8 @@ use crate::step::Step;
 /// The most cells that are bound to one statement when the refused one is looked for: the protocol
 /// counts parameters in 16 bits.
 const CELLS_MAX: usize = 30_000;
+/// The most expressions that are tried one by one.
+const EXPRESSIONS_MAX: usize = 100;
 
 /// A row of a file that the server refused while it was copied, if it says which.
 pub fn copied(intake: &Intake, server: &ServerError) -> Option<Diagnostic> {
@@ -58,9 +60,16 @@ pub fn step(
     } else if let Some((place, what)) = parameter {
         diagnostic.at_place(place).label(format!("for `{what}`"))
     } else if let Some(cell) = find_cell(statement, server, connection, emit) {
+        if cell.is_secret {
+            // The server quotes the value, or a part of it that nobody would know again.
+            return unshown(cell, server)
+                .note(format!("{} `{}` was rolled back", step.kind.name, step.title.text));
+        }
         diagnostic
             .at_place(cell.place.clone())
             .label(format!("for `{}` of type {}", cell.what, cell.type_name))
+    } else if let Some(expression) = find_expression(statement, server, connection, emit) {
+        diagnostic.at_place(expression.place.clone()).label(format!("for `{}`", expression.what))
     } else if let Some(blamed) = find_row(statement, server, connection, emit) {
         let diagnostic = diagnostic.at_place(blamed.place.clone());
         match blamed.first {
@@ -246,6 +255,38 @@ fn parameter_number(server: &ServerError) -> Option<usize> {
     let digits = &context[context.find('$')? + 1..];
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().ok()
+}
+
+/// A value that nobody is shown, and that its column does not take.
+fn unshown(cell: &Cell, server: &ServerError) -> Diagnostic {
+    Diagnostic::error(format!("the server does not take the value of this variable ({})", server.sqlstate))
+        .at_place(cell.place.clone())
+        .label(format!("for `{}` of type {}", cell.what, cell.type_name))
+        .note("its own words are not shown, as they quote the value")
+        .help("set the variable to what the column holds")
+}
+
+/// The author's expression that the server refuses in the same words when it stands alone. It is tried in
+/// a transaction that cannot write.
+fn find_expression<'a>(
+    statement: &'a Statement,
+    server: &ServerError,
+    connection: &mut Connection,
+    emit: &mut dyn FnMut(Event),
+) -> Option<&'a Expression> {
+    let expressions = statement.staged.expressions.iter().take(EXPRESSIONS_MAX);
+    let session = (expressions.len() > 0).then(|| connection.session(emit).ok())??;
+    expressions.into_iter().find(|expression| {
+        let sql = format!("select ((\n{}\n)::{} is null)::text", expression.sql, expression.type_name);
+        let alone = Statement { sql, ..Statement::default() };
+        if session.begin(Access::Read, "", "").is_err() {
+            return false;
+        }
+        let result = session.query(&alone);
+        let refused = result.err().and_then(|error| error.server().cloned());
+        session.rollback().is_ok()
+            && refused.is_some_and(|it| (&it.sqlstate, &it.message) == (&server.sqlstate, &server.message))
+    })
 }
 
 /// Looks for the one cell among many that the server cannot read: each is bound to a parameter of

@@ -51,18 +51,20 @@ pub fn select(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) -> S
             let same = same_key(load, group, lookups, "x", false);
             for (name, operand) in &lookups.groups[&group.suffix].given {
                 let Some(column) = load.table.column(name).filter(|_| !load.is_key(name)) else { continue };
-                if load.updates.as_ref().is_some_and(|except| except.contains(name)) {
+                let is_for_new_rows = load.updates.as_ref().is_some_and(|except| except.contains(name));
+                if is_for_new_rows || !load.is_compared(group, name) {
                     continue;
                 }
                 let value = match operand {
                     Operand::Leaf(number) => format!("x.c{number}"),
                     Operand::Found(number, at) => format!("x.r{number}_v{at}"),
+                    Operand::Made(number) => format!("x.e{number}"),
                     Operand::Null => continue,
                 };
                 let own = format!("t.{}", identifier(name));
                 selects.push(format!(
-                    "(select 'differs', '{}', x.n::text, {}, {own}::text from resolved_{} x join {} t on {same}\n  where not x.is_new and {} order by x.n limit {ROWS_SHOWN_MAX})",
-                    load.number, literal(name), group.suffix, load.table.sql(), column.differs(&own, &value)
+                    "(select 'differs', '{}', x.n::text, {}, {} from resolved_{} x join {} t on {same}\n  where not x.is_new and {} order by x.n limit {ROWS_SHOWN_MAX})",
+                    load.number, literal(name), load.shown(group, column), group.suffix, load.table.sql(), column.differs(&own, &value)
                 ));
             }
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::load::{Group, Load, Places, Rule};
+use super::load::{Group, Load, Places, Rule, check_volatile};
 use super::stage::{leaves, text};
-use crate::plan::catalog::{Catalog, Column, Table};
+use crate::plan::catalog::{Column, Table};
 use crate::plan::resolve::{Resolver, Target};
 use crate::project::bulk::ndjson::{self, Paths, Taken};
 use crate::project::bulk::{Bulk, FileColumn, Layout, Pick};
@@ -51,6 +51,8 @@ fn insert(cells: &mut Vec<Entry>, path: &[&str], column: &FileColumn) {
     let at = at.unwrap_or_else(|| {
         let content = match (rest, column.within.as_slice()) {
             ([], []) => Content::Scalar("0".to_owned(), Scalar::Text),
+            // What stands in such a file is a value, and asks for nothing.
+            ([], [only]) if only.name.starts_with('$') => Content::Scalar("0".to_owned(), Scalar::Text),
             _ => Content::Map(Vec::new()),
         };
         cells.push(Entry { key: (*first).to_owned(), key_span: column.name_span, value: node(content) });
@@ -71,7 +73,7 @@ impl<'c> Load<'c> {
         identity: (Rule, Vec<&'c str>),
         bulk: &Arc<Bulk>,
         defaults: impl Fn(&mut Vec<Diagnostic>) -> Vec<Target<'c>>,
-        catalog: &'c Catalog,
+        resolver: Resolver<'c, '_>,
         problems: &mut Vec<Diagnostic>,
     ) -> Load<'c> {
         let mut load = Load::without_rows(number, table, place, identity);
@@ -80,7 +82,11 @@ impl<'c> Load<'c> {
         let mut picks: Vec<ndjson::Pick> = Vec::new();
         for layout in &bulk.layouts {
             let mut wrong = Vec::new();
-            let targets = targets(table, layout, &defaults, catalog, &mut wrong);
+            let mut targets = targets(table, layout, &defaults, resolver, &mut wrong);
+            targets.retain(|target| !target.is_default());
+            if load.rule == Rule::KeyIsMissing {
+                check_volatile(table, &load.key, &targets, &mut wrong);
+            }
             let is_right = wrong.is_empty();
             wrong.retain(|problem| !problems.contains(problem));
             problems.append(&mut wrong);
@@ -122,7 +128,12 @@ pub fn laid(load: &Load, group: &Group) -> Option<FileRows> {
     let is_null = |target: &Target| matches!(target, Target::Plain { text: None, .. });
     let of_key = |target: &Target| target.columns().iter().any(|name| load.key.contains(name));
     let mut rows = group.rows.iter().map(|(_, targets)| targets);
-    let is_fit = load.rule != Rule::Never && !group.is_removed && width > 0;
+    // What instructions ask for of the moment is not a text that could be copied, or not one to be shown.
+    let is_plain = |target: &Target| target.volatile().is_none() && !leaves(std::slice::from_ref(target)).into_iter().any(Target::is_secret);
+    let is_fit = load.rule != Rule::Never
+        && !group.is_removed
+        && width > 0
+        && group.targets().iter().all(is_plain);
     if group.rows.len() < LAID_ROWS_MIN
         || !is_fit
         || rows.any(|row| row.iter().any(|it| is_null(it) && of_key(it)))
@@ -153,11 +164,11 @@ fn targets<'c>(
     table: &'c Table,
     layout: &Layout,
     defaults: &impl Fn(&mut Vec<Diagnostic>) -> Vec<Target<'c>>,
-    catalog: &'c Catalog,
+    resolver: Resolver<'c, '_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<Target<'c>> {
     let row = header(layout, table);
-    let mut targets = Resolver { catalog, source: &layout.source }.targets(table, &row.cells, problems);
+    let mut targets = Resolver { source: &layout.source, ..resolver }.targets(table, &row.cells, problems);
     let given: Vec<String> = targets.iter().flat_map(Target::columns).map(str::to_owned).collect();
     let is_other = |target: &Target| !target.columns().iter().any(|name| given.iter().any(|it| it == name));
     targets.extend(defaults(problems).into_iter().filter(is_other));
@@ -233,6 +244,7 @@ fn mark(target: &mut Target, columns: &[Option<usize>], at: &mut usize) {
             }
             *at += 1;
         }
+        Target::Made { .. } => {}
         Target::Reference { lookup, .. } => {
             lookup.targets.iter_mut().for_each(|target| mark(target, columns, at));
         }

@@ -8,7 +8,7 @@ use super::load::{Group, Load, Places, Rule};
 use super::lookup::{Lookups, Operand, Sought, sought};
 use super::problems::{inexact_leaves, named_by};
 use super::stage::{leaf_columns, leaves, text as leaf_text};
-use crate::plan::cell::inexact;
+use crate::plan::cell::{inexact, inexact_secret};
 use crate::plan::{Answer, Reach, number, text};
 use crate::project::bulk::{Bulk, FoundRow, Pick};
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
@@ -53,8 +53,8 @@ struct ToldFile {
     found: Mutex<BTreeMap<usize, FoundRow>>,
 }
 
-/// A value that its type may cut or round: as text, with the type's name and its place.
-type Inexact = (String, String, Place);
+/// A value that its type may cut or round: as text, if it may be shown, with the type's name and its place.
+type Inexact = (Option<String>, String, Place);
 
 /// What happened to one load.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -334,7 +334,8 @@ fn inexact_values(group: &Group) -> Vec<((usize, usize), Inexact)> {
         for number in &numbers {
             let (leaf, column) = (leaves[number - 1], columns[number - 1]);
             if let Some(text) = leaf_text(leaf) {
-                let inexact = (text.clone(), column.exactly(), leaf.place().clone());
+                let shown = (!leaf.is_secret()).then(|| text.clone());
+                let inexact = (shown, column.exactly(), leaf.place().clone());
                 values.push(((*row, *number), inexact));
             }
         }
@@ -361,7 +362,7 @@ fn told_file(group: &Group, lookups: &Lookups) -> Option<ToldFile> {
                 let finds = &lookups.groups[&group.suffix].finds;
                 *named_by(finds.iter().find(|find| find.number == *number)?, finds).first()?
             }
-            Operand::Null => return None,
+            Operand::Null | Operand::Made(_) => return None,
         };
         Some(((*name).to_owned(), file.columns.get(number - 1).copied()??))
     });
@@ -517,7 +518,11 @@ impl Told {
 
     fn inexact(&self, row: &[Option<String>]) -> Option<Obstacle> {
         let (value, exactly, place) = self.inexact.get(&(number(row, 2), text(row, 3).parse().ok()?))?;
-        let diagnostic = inexact(value, exactly, text(row, 4)).at_place(place.clone());
+        let diagnostic = match value {
+            Some(value) => inexact(value, exactly, text(row, 4)),
+            None => inexact_secret(exactly),
+        };
+        let diagnostic = diagnostic.at_place(place.clone());
         Some(Obstacle { kind: ObstacleKind::Inexact, diagnostic })
     }
 

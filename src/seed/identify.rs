@@ -2,6 +2,7 @@
 
 use super::load::{Group, Load, Rule};
 use super::lookup::{Lookups, Operand};
+use super::made;
 use crate::plan::catalog::{Column, Table};
 use crate::plan::quote::{identifier, literal};
 
@@ -60,6 +61,7 @@ pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups, aim: Aim) -> V
                 assigned.push_str(&format!(", case when k.is_new then {value} end as a{}", number + 1));
             }
             let order = if group.is_one_row() { "" } else { "\n  order by k.n" };
+            assigned.push_str(&made::columns(load, group, aim));
             expressions.push(format!(
                 "new_{0} as materialized (\n  select k.*{assigned}\n  from keyed_{0} k{behind}{order}\n)",
                 group.suffix
@@ -133,6 +135,7 @@ pub fn value_of(load: &Load, group: &Group, lookups: &Lookups, name: &str) -> Op
         return Some(match operand {
             Operand::Null => return None,
             Operand::Leaf(number) => format!("c{number}"),
+            Operand::Made(number) => format!("e{number}"),
             Operand::Found(number, at) => format!("r{number}_v{at}"),
         });
     }

@@ -23,7 +23,7 @@ pub fn intake(load: &Load, group: &Group, file: &FileRows, lookups: &Lookups) ->
     let fitting = |(number, column): &(usize, &Column)| {
         let table = match leaves[number - 1] {
             Target::Plain { table, .. } => table,
-            Target::Reference { .. } => load.table,
+            Target::Reference { .. } | Target::Made { .. } => load.table,
         };
         let question = exact::changed(column, "u.t", &format!("u.t::{}", column.type_name));
         let is_refused = owned[number - 1] && column.not_null && !load.table.has_insert_trigger;
@@ -59,7 +59,7 @@ fn of_key(load: &Load, group: &Group, lookups: &Lookups) -> Vec<usize> {
     of_key
         .flat_map(|(_, operand)| match operand {
             Operand::Leaf(number) => vec![*number],
-            Operand::Null => Vec::new(),
+            Operand::Null | Operand::Made(_) => Vec::new(),
             Operand::Found(number, _) => {
                 let find = collected.finds.iter().find(|find| find.number == *number);
                 find.map_or(Vec::new(), |find| named_by(find, &collected.finds))

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::file::{self, FileRows};
 use super::remove::Removal;
 use crate::plan::catalog::{Column, IndexKey, Table};
-use crate::plan::resolve::{Resolver, Target};
+use crate::plan::quote::identifier;
+use crate::plan::resolve::{Origin, Resolver, Target};
 use crate::project::bulk::{Bulk, Pick};
 use crate::project::diagnostic::{Diagnostic, count, list};
 use crate::project::source::{Name, Place, Source, Span};
@@ -29,6 +30,8 @@ pub struct Load<'c> {
     /// Whether rows that are there get the values that are given, and in which columns not: those that are
     /// for new rows only.
     pub updates: Option<Vec<&'c str>>,
+    /// The columns whose values of the moment are compared and updated like others.
+    pub refreshed: Vec<&'c str>,
     /// Which rows it deletes that nobody names, if any.
     pub removal: Option<Removal<'c>>,
     /// The rows, those of the same shape together.
@@ -128,6 +131,11 @@ impl<'c> Load<'c> {
             places.push(Place::new(resolver.source, row.span));
             let mut wrong = Vec::new();
             let mut targets = resolver.targets(table, &row.cells, &mut wrong);
+            // What has the column's own default is left out.
+            targets.retain(|target| !target.is_default());
+            if rule == Rule::KeyIsMissing {
+                check_volatile(table, &load.key, &targets, &mut wrong);
+            }
             // A cell that could not be resolved may be the very one that is missed.
             if wrong.is_empty() && row.is_removed {
                 check_removed(table, &load.key, row, &targets, resolver.source, &mut wrong);
@@ -170,7 +178,8 @@ impl<'c> Load<'c> {
     ) -> Load<'c> {
         let places = Places::Written(Vec::new());
         let groups = Vec::new();
-        Load { number, table, place, rule, key, index: None, updates: None, removal: None, groups, places }
+        let (updates, refreshed, index, removal) = (None, Vec::new(), None, None);
+        Load { number, table, place, rule, key, index, updates, refreshed, removal, groups, places }
     }
 
     /// The load that removes the rows of a file instead.
@@ -214,10 +223,32 @@ impl<'c> Load<'c> {
         self.index.is_none() && self.key.contains(&name)
     }
 
-    /// Whether a row that is there gets the value of a column that is given.
-    pub fn is_updated(&self, column: &Column) -> bool {
+    /// Whether a row that is there gets the value of a column that a group gives.
+    pub fn is_updated(&self, group: &Group, column: &Column) -> bool {
         let name = column.name.as_str();
         self.updates.as_ref().is_some_and(|except| !except.contains(&name) && !self.is_key(name))
+            && self.is_compared(group, name)
+    }
+
+    /// Whether the value that a group gives a column is compared with that of a row that is there. One of
+    /// the moment is for new rows, unless the author wants it refreshed.
+    pub fn is_compared(&self, group: &Group, name: &str) -> bool {
+        let target = group.targets().iter().find(|target| target.columns().contains(&name));
+        target.is_none_or(|target| target.volatile().is_none())
+            || self.updates.is_some() && self.refreshed.contains(&name)
+    }
+
+    /// Whether a group gives a column a value that nobody is shown.
+    pub fn is_secret(&self, group: &Group, name: &str) -> bool {
+        group.targets().iter().any(|it| it.is_secret() && it.columns().contains(&name))
+    }
+
+    /// A column of the table's row `t` as text, for a message; not where a secret may have stood in it.
+    pub fn shown(&self, group: &Group, column: &Column) -> String {
+        match self.is_secret(group, &column.name) {
+            true => "'***'".to_owned(),
+            false => format!("t.{}::text", identifier(&column.name)),
+        }
     }
 
     /// Notes columns of a written key that rows leave to the server: it would make up another value
@@ -281,8 +312,9 @@ pub fn infer_key<'c>(
         let columns: Vec<&str> = targets
             .iter()
             .flat_map(|target| match target {
+                Target::Plain { origin: Origin::Moment(_), .. } => Vec::new(),
                 Target::Plain { column, text: Some(_), .. } => vec![column.name.as_str()],
-                Target::Plain { .. } => Vec::new(),
+                Target::Plain { .. } | Target::Made { .. } => Vec::new(),
                 Target::Reference { foreign_key, .. } => {
                     foreign_key.columns.iter().map(String::as_str).collect()
                 }
@@ -338,6 +370,25 @@ pub fn written_key<'c>(
     resolver: Resolver<'c, '_>,
 ) -> Result<Vec<&'c str>, Diagnostic> {
     resolver.key_columns(table, key)
+}
+
+/// Notes values of the moment in the key. A variable is none here: it names the same row until it changes.
+pub fn check_volatile(table: &Table, key: &[&str], targets: &[Target], problems: &mut Vec<Diagnostic>) {
+    let in_key = targets.iter().filter(|target| target.columns().iter().any(|name| key.contains(name)));
+    for target in in_key.filter(|target| !target.is_secret()) {
+        if let Some(word) = target.volatile() {
+            let message = format!(
+                "`{word}` gives another value on every run, and `{}` is part of the key",
+                target.columns().join(", ")
+            );
+            problems.push(
+                Diagnostic::error(message)
+                    .at_place(target.place().clone())
+                    .note(format!("the key of `{}` is: {}", table.name, key.join(", ")))
+                    .help("take other columns as the key, or a value that stays, like `{$uuid: label}`"),
+            );
+        }
+    }
 }
 
 /// Notes columns of the key that a row to be removed does not give.

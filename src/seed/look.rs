@@ -16,7 +16,7 @@ use super::{remove, unit};
 use crate::plan::catalog::Column;
 use crate::plan::intake::Intake;
 use crate::plan::quote::{identifier, literal};
-use crate::plan::resolve::Target;
+use crate::plan::resolve::{Origin, Target};
 use crate::plan::{Answer, Statement, number, text};
 use crate::project::bulk::FoundRow;
 use crate::project::diagnostic::Diagnostic;
@@ -187,8 +187,11 @@ fn asked(load: &Load, lookups: &Lookups) -> Vec<String> {
         let joined = format!("resolved_{suffix} x join {table} t on {same}\n  where not x.is_new");
         differing.push(format!("(select count(*) from {joined} and ({differs}))"));
         for (name, own, value, column) in compared.iter().filter(|_| load.updates.is_some()) {
+            let is_secret = load.is_secret(group, name);
+            let new = if is_secret { "'***'".to_owned() } else { format!("{value}::text") };
+            let old = load.shown(group, column);
             selects.push(format!(
-                "(select 'update', '{}', x.n::text, {}, json_build_array({at}, {own}::text, {value}::text)::text from {joined} and {} order by x.n limit {most})",
+                "(select 'update', '{}', x.n::text, {}, json_build_array({at}, {old}, {new})::text from {joined} and {} order by x.n limit {most})",
                 load.number,
                 literal(name),
                 column.differs(own, value)
@@ -233,12 +236,15 @@ fn compared<'c>(
 ) -> Vec<(String, String, String, &'c Column)> {
     let except = load.updates.as_deref().unwrap_or_default();
     let given = lookups.groups[&group.suffix].given.iter();
-    let given = given.filter(|(name, _)| !load.is_key(name) && !except.contains(name));
+    let given = given.filter(|(name, _)| {
+        !load.is_key(name) && !except.contains(name) && load.is_compared(group, name)
+    });
     given
         .filter_map(|(name, operand)| {
             let value = match operand {
                 Operand::Leaf(number) => format!("x.c{number}"),
                 Operand::Found(number, at) => format!("x.r{number}_v{at}"),
+                Operand::Made(number) => format!("x.e{number}"),
                 Operand::Null => return None,
             };
             Some(((*name).to_owned(), format!("t.{}", identifier(name)), value, load.table.column(name)?))
@@ -326,6 +332,13 @@ fn told(
 /// A value by the name it is written with.
 fn value(target: &Target) -> (String, Option<String>) {
     match target {
+        target if target.is_secret() => (target.columns().join(", "), Some("***".to_owned())),
+        Target::Plain { column, text, origin: Origin::Moment(_), .. } => {
+            (column.name.clone(), text.as_ref().map(|text| format!("{{$now: {text}}}")))
+        }
+        Target::Made { column, sql, .. } => {
+            (column.name.clone(), sql.as_ref().map(|sql| format!("{{$sql: {sql}}}")))
+        }
         Target::Plain { column, text, .. } => (column.name.clone(), text.clone()),
         Target::Reference { lookup, .. } => {
             let inner: Vec<String> = lookup

@@ -35,6 +35,8 @@ pub enum Operand {
     Leaf(usize),
     /// NULL, when it is a condition.
     Null,
+    /// What an expression makes of the nth column of the table.
+    Made(usize),
     /// The nth column of a lookup's result.
     Found(usize, usize),
 }
@@ -181,6 +183,7 @@ impl<'c> Lookups<'c> {
         match operand {
             Operand::Null => "null".to_owned(),
             Operand::Leaf(number) => format!("{alias}.c{number}"),
+            Operand::Made(number) => format!("{alias}.e{number}"),
             Operand::Found(number, at) => {
                 let find = finds.iter().find(|find| find.number == *number);
                 match find.filter(|find| find.is_early == joining_early) {
@@ -230,7 +233,7 @@ impl<'c> Lookups<'c> {
                             .iter()
                             .filter_map(|(_, operand)| match operand {
                                 Operand::Found(number, _) => Some(*number),
-                                Operand::Leaf(_) | Operand::Null => None,
+                                Operand::Leaf(_) | Operand::Null | Operand::Made(_) => None,
                             })
                             .collect();
                         lookups.finds[at].is_early = true;
@@ -257,6 +260,10 @@ fn collect<'c>(
             *leaf += 1;
             let operand = if nested && text.is_none() { Operand::Null } else { Operand::Leaf(*leaf) };
             vec![(column.name.as_str(), operand)]
+        }
+        Target::Made { table, column, .. } => {
+            let at = table.columns.iter().position(|other| other.name == column.name);
+            vec![(column.name.as_str(), Operand::Made(at.unwrap_or_default() + 1))]
         }
         Target::Reference { foreign_key, lookup, .. } => {
             let mut conditions = Vec::new();
@@ -314,7 +321,7 @@ fn describe(target: &Target, number: usize, seen: &mut usize) -> Option<Sought> 
     }
     let wanted: Vec<String> = lookup.targets.iter().map(wanted).collect();
     let value = match lookup.targets.as_slice() {
-        [Target::Plain { text, .. }] => text.clone(),
+        [target @ Target::Plain { text, .. }] if !target.is_secret() => text.clone(),
         _ => None,
     };
     Some(Sought {
@@ -327,6 +334,10 @@ fn describe(target: &Target, number: usize, seen: &mut usize) -> Option<Sought> 
 
 fn wanted(target: &Target) -> String {
     match target {
+        Target::Plain { column, .. } | Target::Made { column, .. } if target.volatile().is_some() => {
+            format!("{} = '***'", column.name)
+        }
+        Target::Made { column, .. } => column.name.clone(),
         Target::Plain { column, text: Some(text), .. } => format!("{} = '{text}'", column.name),
         Target::Plain { column, text: None, .. } => format!("{} null", column.name),
         Target::Reference { lookup, .. } => {

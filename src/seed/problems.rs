@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::identify::{key_values, of_values, same_key, value_of};
 use super::load::{Group, Load};
 use super::lookup::{Find, Lookups, Operand};
-use super::stage::leaf_columns;
-use super::{exact, remove};
+use super::remove;
+use super::stage::{changed, leaves};
 use crate::plan::catalog::Column;
 use crate::plan::quote::{identifier, literal};
 
@@ -100,8 +100,8 @@ pub fn inexact_leaves(group: &Group) -> Vec<usize> {
     if group.file.is_some() {
         return Vec::new(); // They were looked at on their way.
     }
-    let columns = leaf_columns(group.targets()).into_iter().enumerate();
-    columns.filter(|(_, column)| exact::changed(column, "", "").is_some()).map(|(at, _)| at + 1).collect()
+    let leaves = leaves(group.targets()).into_iter().enumerate();
+    leaves.filter(|(_, leaf)| changed(leaf, "", "").is_some()).map(|(at, _)| at + 1).collect()
 }
 
 /// Rows of the group for which a lookup found none or several.
@@ -112,7 +112,7 @@ fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups
         .iter()
         .filter_map(|(_, operand)| match operand {
             Operand::Found(number, _) => Some(format!(" and x.r{number}_n = 1")),
-            Operand::Leaf(_) | Operand::Null => None,
+            Operand::Leaf(_) | Operand::Null | Operand::Made(_) => None,
         })
         .collect();
     let offered = match find.conditions.as_slice() {
@@ -158,7 +158,7 @@ pub fn named_by(find: &Find, finds: &[Find]) -> Vec<usize> {
     operands
         .flat_map(|operand| match operand {
             Operand::Leaf(number) => vec![*number],
-            Operand::Null => Vec::new(),
+            Operand::Null | Operand::Made(_) => Vec::new(),
             Operand::Found(number, _) => finds
                 .iter()
                 .find(|it| it.number == *number)
@@ -189,15 +189,16 @@ fn several(load: &Load, group: &Group, lookups: &Lookups) -> Option<String> {
 fn fixed(load: &Load, group: &Group, lookups: &Lookups) -> Vec<String> {
     let given = lookups.groups[&group.suffix].given.iter();
     let columns = given.filter_map(|(name, _)| load.table.column(name));
-    let fixed = columns.filter(|column| column.identity == "a" && load.is_updated(column));
+    let fixed = columns.filter(|column| column.identity == "a" && load.is_updated(group, column));
     fixed
         .filter_map(|column| {
             let value = value_of(load, group, lookups, &column.name)?;
             let own = format!("t.{}", identifier(&column.name));
             Some(format!(
-                "select 'fixed', {}, x.n, {}, {own}::text from resolved_{} x join {} t on {}\n  where not x.is_new and {}",
+                "select 'fixed', {}, x.n, {}, {} from resolved_{} x join {} t on {}\n  where not x.is_new and {}",
                 load.number,
                 literal(&column.name),
+                load.shown(group, column),
                 group.suffix,
                 load.table.sql(),
                 same_key(load, group, lookups, "x", false),

@@ -131,7 +131,8 @@ fn condition(targets: &[Target], alias: &str, depth: usize, statement: &mut Stat
     let conditions: Vec<String> = targets
         .iter()
         .map(|target| match target {
-            Target::Plain { table, column, text, place } => {
+            Target::Made { .. } => "false".to_owned(), // No row is looked for by one.
+            Target::Plain { table, column, text, place, .. } => {
                 let own = format!("{alias}.{}", identifier(&column.name));
                 let what = format!("{}.{}", table.name, column.name);
                 let value = statement.bind(text.clone(), Some(place.clone()), what);

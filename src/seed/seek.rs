@@ -93,6 +93,7 @@ fn same_values(load: &Load, group: &Group, lookups: &Lookups) -> String {
                 }
                 Operand::Leaf(_) | Operand::Null => return Some(format!("{own} is null")),
                 Operand::Found(number, at) => format!("x.r{number}_v{at}"),
+                Operand::Made(_) => return Some("false".to_owned()), // No row is looked for by one.
             };
             Some(format!("{} = {}", column.comparable(&own), column.comparable(&value)))
         })

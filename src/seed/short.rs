@@ -51,9 +51,13 @@ impl<'c> Way<'_, 'c> {
         // A value that no update may name is told of by its row.
         let is_fixed = |(name, _): (&str, &Operand)| {
             updates.is_some()
-                && table.column(name).is_some_and(|it| it.identity == "a" && self.load.is_updated(it))
+                && table
+                    .column(name)
+                    .is_some_and(|it| it.identity == "a" && self.load.is_updated(self.group, it))
         };
-        is_found
+        let is_plain = self.group.targets().iter().all(|target| target.volatile().is_none());
+        is_plain
+            && is_found
             && is_key_given
             && !self.group.is_removed
             && removal.is_none()
@@ -112,7 +116,7 @@ impl<'c> Way<'_, 'c> {
 
     fn value(&self, operand: &Operand, statement: &mut Statement) -> String {
         match operand {
-            Operand::Null => "null".to_owned(),
+            Operand::Null | Operand::Made(_) => "null".to_owned(), // Where any is made, this way is not open.
             Operand::Leaf(number) => self.leaf(*number, statement),
             Operand::Found(number, at) => {
                 let find = self.finds.iter().find(|find| find.number == *number);

@@ -8,7 +8,7 @@ use super::file::FileRows;
 use super::load::{Group, Load};
 use crate::plan::Statement;
 use crate::plan::catalog::Column;
-use crate::plan::resolve::Target;
+use crate::plan::resolve::{Origin, Target};
 use crate::plan::staged::{Cell, Owner, StagedTable};
 
 /// The staged rows of each group, as `stage_1_1(n, c1, l1, c2, …)`.
@@ -45,7 +45,7 @@ fn of_file(group: &Group, file: &FileRows, statement: &mut Statement) -> String 
             _ => {
                 let what = format!("the default of `{}`", column.name);
                 let value = statement.bind(text(leaf).cloned(), Some(leaf.place().clone()), what);
-                format!("{value}::text::{} as c{number}", column.type_name)
+                format!("{} as c{number}", cast(leaf, column, &format!("{value}::text"), statement))
             }
         });
     }
@@ -61,7 +61,8 @@ fn expression(group: &Group, table: usize, statement: &mut Statement) -> String 
     let mut arrays = vec![format!("{}::text[]", statement.bind_list(numbers))];
     let mut names = vec!["n".to_owned()];
     let mut casts = vec!["u.n::int4 as n".to_owned()];
-    for (at, (column, is_own)) in leaf_columns(group.targets()).into_iter().zip(owned(group)).enumerate() {
+    let examples = leaves(group.targets()).into_iter().zip(leaf_columns(group.targets()));
+    for (at, ((example, column), is_own)) in examples.zip(owned(group)).enumerate() {
         let name = format!("c{}", at + 1);
         let mut values = Vec::with_capacity(group.rows.len());
         for (number, targets) in &group.rows {
@@ -71,9 +72,9 @@ fn expression(group: &Group, table: usize, statement: &mut Statement) -> String 
             values.push(text(leaf).cloned());
         }
         arrays.push(format!("{}::text[]", statement.bind_list(values)));
-        let value = format!("u.{name}::{}", column.type_name);
+        let value = cast(example, column, &format!("u.{name}"), statement);
         casts.push(format!("{value} as {name}"));
-        if let Some(changed) = exact::changed(column, &format!("u.{name}"), &value) {
+        if let Some(changed) = changed(example, &format!("u.{name}"), &value) {
             casts.push(format!("{changed} as l{}", at + 1));
         }
         names.push(name);
@@ -85,6 +86,28 @@ fn expression(group: &Group, table: usize, statement: &mut Statement) -> String 
         arrays.join(", "),
         names.join(", ")
     )
+}
+
+/// A staged text as a value of its column's type.
+fn cast(leaf: &Target, column: &Column, text: &str, statement: &mut Statement) -> String {
+    match leaf {
+        // The server knows the calendar; the column's own precision is that of the value.
+        Target::Plain { origin: Origin::Moment(now), .. } => {
+            let now = statement.bind(Some(now.to_string()), None, "the time of the run");
+            let exact = column.exact.as_ref().unwrap_or(&column.type_name);
+            format!("({now}::text::timestamptz + {text}::interval)::{exact}")
+        }
+        _ => format!("{text}::{}", column.type_name),
+    }
+}
+
+/// What a staged value would become, as an SQL expression, if its type may change what was written.
+pub fn changed(leaf: &Target, text: &str, value: &str) -> Option<String> {
+    match leaf {
+        Target::Plain { origin: Origin::Moment(_), .. } => None,
+        Target::Plain { column, .. } => exact::changed(column, text, value),
+        Target::Reference { .. } | Target::Made { .. } => None,
+    }
 }
 
 /// For each staged column, whether it is of the table itself and not of a parent that is looked for.
@@ -104,6 +127,7 @@ pub fn leaves<'a, 'c>(targets: &'a [Target<'c>]) -> Vec<&'a Target<'c>> {
         .flat_map(|target| match target {
             Target::Plain { .. } => vec![target],
             Target::Reference { lookup, .. } => leaves(&lookup.targets),
+            Target::Made { .. } => Vec::new(),
         })
         .collect()
 }
@@ -114,7 +138,7 @@ pub fn leaf_columns<'c>(targets: &[Target<'c>]) -> Vec<&'c Column> {
         .into_iter()
         .filter_map(|leaf| match leaf {
             Target::Plain { column, .. } => Some(*column),
-            Target::Reference { .. } => None,
+            Target::Reference { .. } | Target::Made { .. } => None,
         })
         .collect()
 }
@@ -123,19 +147,24 @@ pub fn leaf_columns<'c>(targets: &[Target<'c>]) -> Vec<&'c Column> {
 pub fn text<'a>(leaf: &'a Target) -> Option<&'a String> {
     match leaf {
         Target::Plain { text, .. } => text.as_ref(),
-        Target::Reference { .. } => None,
+        Target::Reference { .. } | Target::Made { .. } => None,
     }
 }
 
 fn cell(leaf: &Target, owner: Option<Owner>) -> Option<Cell> {
     match leaf {
-        Target::Plain { table, column, text: Some(text), place } => Some(Cell {
-            text: text.clone(),
-            type_name: column.declared.clone(),
-            place: place.clone(),
-            what: format!("{}.{}", table.name, column.name),
-            owner,
-        }),
+        Target::Plain { table, column, text: Some(text), origin, place } => {
+            let is_moment = matches!(origin, Origin::Moment(_));
+            Some(Cell {
+                text: text.clone(),
+                type_name: if is_moment { "interval".to_owned() } else { column.declared.clone() },
+                place: place.clone(),
+                what: format!("{}.{}", table.name, column.name),
+                is_secret: leaf.is_secret(),
+                // What the row has there is not the text that was staged.
+                owner: owner.filter(|_| !is_moment),
+            })
+        }
         _ => None,
     }
 }

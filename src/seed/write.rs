@@ -89,6 +89,6 @@ fn updated<'c>(load: &Load<'c>, group: &Group, lookups: &Lookups) -> Vec<(&'c Co
     let given = lookups.groups[&group.suffix].given.iter();
     let columns = given.filter_map(|(name, _)| load.table.column(name));
     // The server refuses an UPDATE that names such a column, even one that changes nothing.
-    let columns = columns.filter(|column| load.is_updated(column) && column.identity != "a");
+    let columns = columns.filter(|column| load.is_updated(group, column) && column.identity != "a");
     columns.filter_map(|column| Some((column, value_of(load, group, lookups, &column.name)?))).collect()
 }

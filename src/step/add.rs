@@ -19,6 +19,7 @@ use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Batch, Judgement};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::value::Row;
@@ -65,13 +66,16 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
                     "keep one of the two",
                 );
             }
-            "row" => rows = Some(Row::parse(reading, entry.value, "`row`").into_iter().collect()),
+            "row" => {
+                let row = Row::parse_for(Purpose::Write, reading, entry.value, "`row`");
+                rows = Some(row.into_iter().collect());
+            }
             "rows" => {
                 let items = reading.list(entry.value, "`rows`")?;
                 rows = Some(
                     items
                         .into_iter()
-                        .filter_map(|item| Row::parse(reading, item, "a row"))
+                        .filter_map(|item| Row::parse_for(Purpose::Write, reading, item, "a row"))
                         .collect::<Vec<_>>(),
                 );
             }
@@ -117,17 +121,21 @@ impl Action for Add {
         vec![&self.into.text]
     }
 
+    fn cells<'a>(&'a self, source: &'a Arc<Source>) -> Vec<(&'a Arc<Source>, &'a [Entry])> {
+        self.rows.iter().map(|row| (source, row.cells.as_slice())).collect()
+    }
+
     fn foreseen<'c>(
         &self,
         step: &Step,
-        _: &Project,
+        project: &Project,
         catalog: &'c Catalog,
     ) -> Option<Result<Vec<Load<'c>>, Vec<Diagnostic>>> {
-        Some(self.load(step, catalog).map(|load| vec![load]))
+        Some(self.load(step, project, catalog).map(|load| vec![load]))
     }
 
-    fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
-        let load = self.load(step, catalog)?;
+    fn compile(&self, step: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let load = self.load(step, project, catalog)?;
         let seeding = crate::seed::compile(&[load]).map_err(|problem| vec![problem])?;
         let finding = seeding.finding;
         Ok(Batch::ready(
@@ -143,8 +151,13 @@ impl Action for Add {
 }
 
 impl Add {
-    fn load<'c>(&self, step: &Step, catalog: &'c Catalog) -> Result<Load<'c>, Vec<Diagnostic>> {
-        let resolver = Resolver { catalog, source: &step.source };
+    fn load<'c>(
+        &self,
+        step: &Step,
+        project: &Project,
+        catalog: &'c Catalog,
+    ) -> Result<Load<'c>, Vec<Diagnostic>> {
+        let resolver = Resolver { catalog, source: &step.source, outside: &project.outside };
         let table = resolver.table(&self.into).map_err(|problem| vec![problem])?;
         let way = match &self.key {
             Some(key) => {

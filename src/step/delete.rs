@@ -19,6 +19,7 @@ use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Batch, Judgement, number, text};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
@@ -49,7 +50,7 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
     for entry in entries {
         match entry.key.as_str() {
             "from" => from = reading.text(entry.value, "`from`"),
-            "where" => filter = Some(Row::parse(reading, entry.value, "`where`")),
+            "where" => filter = Some(Row::parse_for(Purpose::Find, reading, entry.value, "`where`")),
             _ => reading.unknown_key(&entry, "a `delete` step", KIND.keys),
         }
     }
@@ -81,8 +82,12 @@ impl Action for Delete {
         true
     }
 
-    fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
-        let resolver = Resolver { catalog, source: &step.source };
+    fn cells<'a>(&'a self, source: &'a Arc<Source>) -> Vec<(&'a Arc<Source>, &'a [Entry])> {
+        vec![(source, &self.filter.cells)]
+    }
+
+    fn compile(&self, step: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let resolver = Resolver { catalog, source: &step.source, outside: &project.outside };
         let table = resolver.table(&self.from).map_err(|problem| vec![problem])?;
         let mut problems = Vec::new();
         let rows = std::slice::from_ref(&self.filter);

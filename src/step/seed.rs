@@ -99,7 +99,7 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
 }
 
 impl Seed {
-    fn fixtures<'a>(&'a self, project: &'a Project) -> impl Iterator<Item = &'a Fixture> {
+    fn all<'a>(&'a self, project: &'a Project) -> impl Iterator<Item = &'a Fixture> {
         self.fixtures.iter().flat_map(|name| project.fixtures_named(&name.text)).chain(&self.tables)
     }
 }
@@ -119,7 +119,7 @@ impl Action for Seed {
                 );
             }
         }
-        for fixture in self.fixtures(project) {
+        for fixture in self.all(project) {
             let named = self.fixtures.iter().find(|name| name.text == fixture.name);
             let span = named.map_or(fixture.table.span, |name| name.span);
             let name = named.map_or(&fixture.table.text, |name| &name.text);
@@ -146,7 +146,7 @@ impl Action for Seed {
     fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str> {
         match self.purpose == Purpose::ApplyWithParents {
             true => project.fixtures.iter().flat_map(tables).collect(),
-            false => self.fixtures(project).flat_map(tables).collect(),
+            false => self.all(project).flat_map(tables).collect(),
         }
     }
 
@@ -159,8 +159,16 @@ impl Action for Seed {
         &self.tables
     }
 
+    fn cells<'a>(&'a self, _: &'a Arc<Source>) -> Vec<(&'a Arc<Source>, &'a [Entry])> {
+        self.tables.iter().flat_map(Fixture::cells).collect()
+    }
+
+    fn fixtures<'a>(&'a self, project: &'a Project) -> Vec<&'a Fixture> {
+        self.fixtures.iter().flat_map(|name| project.fixtures_named(&name.text)).collect()
+    }
+
     fn deletes(&self, project: &Project) -> bool {
-        self.purpose == Purpose::Remove || self.fixtures(project).any(|it| it.deletes(self.mode(it)))
+        self.purpose == Purpose::Remove || self.all(project).any(|it| it.deletes(self.mode(it)))
     }
 
     fn foreseen<'c>(
@@ -223,10 +231,11 @@ impl Seed {
     /// The rows of all its fixtures, and of those that come along.
     fn loads<'c>(&self, project: &Project, catalog: &'c Catalog) -> Result<Vec<Load<'c>>, Vec<Diagnostic>> {
         let (mut loads, mut problems): (Vec<Load>, _) = (Vec::new(), Vec::new());
-        let mut fixtures: Vec<&Fixture> = self.fixtures(project).collect();
+        let mut fixtures: Vec<&Fixture> = self.all(project).collect();
         let (named, mut at) = (fixtures.len(), 0);
         while let Some(fixture) = fixtures.get(at) {
             at += 1;
+            let resolver = Resolver { catalog, source: &fixture.source, outside: &project.outside };
             let others = fixture.rows.iter().filter(|row| !row.is_removed);
             let changed = match self.purpose {
                 Purpose::Remove => {
@@ -243,13 +252,13 @@ impl Seed {
             let loaded = match changed {
                 Some((rows, mode)) => {
                     let fixture = Fixture { rows, ..(*fixture).clone() };
-                    let loaded = load(loads.len() + 1, &fixture, mode, catalog, &mut problems);
+                    let loaded = load(loads.len() + 1, &fixture, mode, resolver, &mut problems);
                     loaded.map(|load| match self.purpose {
                         Purpose::Remove => load.map(Load::removing),
                         _ => load,
                     })
                 }
-                None => load(loads.len() + 1, fixture, self.mode(fixture), catalog, &mut problems),
+                None => load(loads.len() + 1, fixture, self.mode(fixture), resolver, &mut problems),
             };
             loaded.map_or_else(|problem| problems.push(problem), |load| loads.extend(load));
             if at == fixtures.len() && self.purpose == Purpose::ApplyWithParents {
@@ -261,7 +270,7 @@ impl Seed {
 
     fn deletion(&self, project: &Project, loads: &[Load], finding: Arc<Finding>) -> Deletion {
         let may_cascade = |fixture: &Fixture| fixture.exact.as_ref().is_some_and(|exact| exact.cascades);
-        let is_bounded = !self.fixtures(project).any(may_cascade);
+        let is_bounded = !self.all(project).any(may_cascade);
         let tables: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
         let reach: JudgeReach = Box::new(move |answer| finding.reach(answer, &tables));
         let alone = loads.iter().filter(|load| load.removal.is_some());
@@ -347,10 +356,9 @@ fn load<'c>(
     number: usize,
     fixture: &Fixture,
     mode: Mode,
-    catalog: &'c Catalog,
+    resolver: Resolver<'c, '_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Result<Option<Load<'c>>, Diagnostic> {
-    let resolver = Resolver { catalog, source: &fixture.source };
     let table = resolver.table(&fixture.table)?;
     check_kind(table, mode, fixture)?;
     let place = place(fixture);
@@ -367,7 +375,7 @@ fn load<'c>(
         }
         (Some(key), _) => written_key(table, key, resolver),
         (None, Some((bulk, rows))) => {
-            let resolver = Resolver { catalog, source: &bulk.layouts[0].source };
+            let resolver = Resolver { source: &bulk.layouts[0].source, ..resolver };
             infer_key(table, rows, resolver, &fixture.source, place)
         }
         (None, None) => infer_key(table, &fixture.rows, resolver, &fixture.source, place),
@@ -382,7 +390,7 @@ fn load<'c>(
             let before = problems.len();
             match &header {
                 Some((bulk, _)) => {
-                    drop(of_file(number, table, fixture, bulk, (Rule::Always, Vec::new()), catalog, problems))
+                    drop(of_file(number, table, fixture, bulk, (Rule::Always, Vec::new()), resolver, problems))
                 }
                 None => drop(Load::new(
                     number,
@@ -406,7 +414,7 @@ fn load<'c>(
     };
     let before = problems.len();
     let mut load = match &header {
-        Some((bulk, _)) => of_file(number, table, fixture, bulk, (rule, key), catalog, problems),
+        Some((bulk, _)) => of_file(number, table, fixture, bulk, (rule, key), resolver, problems),
         None => Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems),
     };
     load.index = index;
@@ -415,6 +423,7 @@ fn load<'c>(
     }
     let insert_only = resolver.key_columns(table, &fixture.insert_only)?;
     load.updates = (mode >= Mode::Upsert).then_some(insert_only);
+    load.refreshed = resolver.key_columns(table, &fixture.refresh)?;
     if let (Mode::Exact, Some(exact)) = (mode, &fixture.exact) {
         load.removal = Some(removal(exact, table, resolver, problems));
     }
@@ -460,13 +469,12 @@ fn of_file<'c>(
     fixture: &Fixture,
     bulk: &Arc<Bulk>,
     identity: (Rule, Vec<&'c str>),
-    catalog: &'c Catalog,
+    resolver: Resolver<'c, '_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Load<'c> {
-    let resolver = Resolver { catalog, source: &fixture.source };
     let defaults = |problems: &mut Vec<Diagnostic>| resolver.targets(table, &fixture.defaults, problems);
     let place = Place::new(&fixture.source, fixture.table.span);
-    Load::of_file((number, table, place), identity, bulk, defaults, catalog, problems)
+    Load::of_file((number, table, place), identity, bulk, defaults, resolver, problems)
 }
 
 fn removal<'c>(

@@ -117,8 +117,16 @@ impl Action for Verify {
         false
     }
 
-    fn compile(&self, step: &Step, _: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
-        let resolver = Resolver { catalog, source: &step.source };
+    fn cells<'a>(&'a self, source: &'a Arc<Source>) -> Vec<(&'a Arc<Source>, &'a [Entry])> {
+        let rows = self.claims.iter().filter_map(|claim| match &claim.fact {
+            Fact::Exists(row) | Fact::Absent(row) => Some((source, row.cells.as_slice())),
+            Fact::Count(..) => None,
+        });
+        rows.collect()
+    }
+
+    fn compile(&self, step: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let resolver = Resolver { catalog, source: &step.source, outside: &project.outside };
         let mut problems = Vec::new();
         let (mut loads, mut counts, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for (number, claim) in self.claims.iter().enumerate() {

@@ -6,6 +6,7 @@ mod cases;
 mod connection;
 mod converging;
 mod faults;
+mod instructions;
 mod keys;
 mod output;
 mod planning;

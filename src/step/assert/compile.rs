@@ -115,7 +115,14 @@ impl Assert {
                 }
                 if let Some(text) = texts.last().cloned().flatten() {
                     let (type_name, what) = (column.sql_type.sql.clone(), column.name.clone());
-                    statement.staged.cells.push(Cell { text, type_name, place, what, owner: None });
+                    statement.staged.cells.push(Cell {
+                        text,
+                        type_name,
+                        place,
+                        what,
+                        is_secret: false,
+                        owner: None,
+                    });
                 }
                 if node.content != Content::Null {
                     lossy.extend(faithful::leaves(node, &column.sql_type, source));
