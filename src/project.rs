@@ -12,6 +12,7 @@ pub mod instruction;
 pub mod load;
 pub mod migration;
 pub mod outside;
+pub mod overlay;
 pub mod reading;
 pub mod scenario;
 pub mod source;
@@ -22,7 +23,6 @@ pub mod yaml;
 
 use std::sync::Arc;
 
-use bulk::Bulk;
 use diagnostic::Diagnostic;
 use fixture::Fixture;
 use migration::Migration;
@@ -40,6 +40,8 @@ pub struct Project {
     pub fixtures: Vec<Fixture>,
     /// Sorted by path.
     pub scenarios: Vec<Scenario>,
+    /// The environments that have fixtures of their own.
+    pub environments: Vec<String>,
     /// What stands in none of them.
     pub outside: Outside,
 }
@@ -50,6 +52,11 @@ impl Project {
     /// What could be understood is returned beside the diagnostics; a project with any error among
     /// them must not be run.
     pub fn parse(files: load::Files) -> (Project, Vec<Diagnostic>) {
+        Project::parse_for(files, None)
+    }
+
+    /// The same for an environment, whose own fixtures are laid over the others.
+    pub fn parse_for(files: load::Files, environment: Option<&str>) -> (Project, Vec<Diagnostic>) {
         let mut problems = files.problems;
         let mut project = Project::default();
         for source in files.migrations {
@@ -62,15 +69,9 @@ impl Project {
         for source in files.fixtures {
             project.fixtures.extend(Fixture::parse(source, &mut problems));
         }
-        for fixture in &mut project.fixtures {
-            fixture.find_file(&files.bulk, &mut problems);
-        }
-        let is_named = |file: &Arc<Bulk>| {
-            let names = project.fixtures.iter().filter_map(|fixture| fixture.bulk.as_ref());
-            names.into_iter().any(|named| Arc::ptr_eq(named, file))
-        };
-        let alone: Vec<Arc<Bulk>> = files.bulk.into_iter().filter(|file| !is_named(file)).collect();
-        project.fixtures.extend(alone.into_iter().map(Fixture::of_file));
+        Fixture::find_files(&mut project.fixtures, files.bulk, &mut problems);
+        project.environments = files.overlays.keys().cloned().collect();
+        overlay::lay(&mut project.fixtures, files.overlays, environment, &mut problems);
         project.fixtures.sort_by(|a, b| a.source.path.cmp(&b.source.path));
         for source in files.scenarios {
             project.scenarios.extend(Scenario::parse(source, &mut problems));

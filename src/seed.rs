@@ -30,6 +30,7 @@ pub mod load;
 pub mod look;
 pub mod lookup;
 pub mod made;
+pub mod overlay;
 pub mod problems;
 pub mod remove;
 pub mod seek;

@@ -19,9 +19,13 @@ pub fn check(options: &Options) -> Result<Exit, Refusal> {
     }
     terminal::print_diagnostics(&warnings);
     if !options.quiet {
+        let environments = match project.environments.len() {
+            0 => String::new(),
+            number => format!(", {} ({})", count(number, "environment"), project.environments.join(", ")),
+        };
         let steps = project.scenarios.iter().map(|scenario| scenario.steps.len()).sum();
         terminal::print_line(&format!(
-            "{}ok{:#}  {}, {}, {} with {}",
+            "{}ok{:#}  {}, {}{environments}, {} with {}",
             text::GOOD,
             text::GOOD,
             count(project.migrations.len(), "migration"),

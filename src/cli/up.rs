@@ -102,7 +102,8 @@ pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal>
 }
 
 fn understood(options: &Options, files: Files) -> Result<(Project, Vec<Diagnostic>), Refusal> {
-    let (mut project, mut diagnostics) = Project::parse(files);
+    let environment = options.env.as_deref().filter(|name| !name.is_empty());
+    let (mut project, mut diagnostics) = Project::parse_for(files, environment);
     if has_errors(&diagnostics) {
         diagnostics.sort_by_key(|diagnostic| {
             diagnostic.place.as_ref().map(|place| (place.source.path.clone(), place.span.start))

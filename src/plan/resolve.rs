@@ -14,7 +14,7 @@ use crate::project::source::{Name, Place, Source, Span};
 use crate::project::yaml::{Content, Entry};
 
 /// What one cell gives a value to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Target<'c> {
     /// A column, by value. `None` is NULL.
     Plain { table: &'c Table, column: &'c Column, text: Option<String>, origin: Origin, place: Place },
@@ -37,7 +37,7 @@ pub enum Origin {
 }
 
 /// A row of a parent table, named by some of its columns.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Lookup<'c> {
     /// The parent.
     pub parent: &'c Table,

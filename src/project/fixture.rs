@@ -59,14 +59,16 @@ pub struct Fixture {
     pub refresh: Vec<Name>,
     /// How far `mode: exact` goes, if it is said.
     pub exact: Option<Exact>,
+    /// The values for rows that do not give them.
+    pub defaults: Vec<Entry>,
     /// The rows, each with the fixture's defaults filled in.
     pub rows: Vec<Row>,
     /// The file that holds the rows instead, relative to the fixture's own, if the author names one.
     pub from: Option<Name>,
     /// That file.
     pub bulk: Option<Arc<Bulk>>,
-    /// What rows of that file have beside its columns.
-    pub defaults: Vec<Entry>,
+    /// What the run's environment says of it, if it says anything.
+    pub overlay: Option<Box<Fixture>>,
     /// The file.
     pub source: Arc<Source>,
 }
@@ -98,6 +100,15 @@ impl Fixture {
     /// Reads a fixture file, which may be of several tables. Every problem is noted; what is left of the
     /// fixtures is returned.
     pub fn parse(source: Arc<Source>, problems: &mut Vec<Diagnostic>) -> Vec<Fixture> {
+        Fixture::parse_part(source, false, problems)
+    }
+
+    /// Reads a fixture file of an environment. It may say as little as it likes, since another says the rest.
+    pub fn parse_overlay(source: Arc<Source>, problems: &mut Vec<Diagnostic>) -> Vec<Fixture> {
+        Fixture::parse_part(source, true, problems)
+    }
+
+    fn parse_part(source: Arc<Source>, is_overlay: bool, problems: &mut Vec<Diagnostic>) -> Vec<Fixture> {
         let name = source.stem().to_owned();
         let node = match yaml::parse(&source) {
             Ok(node) => node,
@@ -110,7 +121,7 @@ impl Fixture {
         if !matches!(&node.content, Content::Map(entries) if entries.iter().any(|entry| entry.key == TABLES))
         {
             let table = Name { text: name.clone(), span: node.span };
-            return Fixture::read(&mut reading, name, table, node).into_iter().collect();
+            return Fixture::read_part(&mut reading, name, table, node, is_overlay).into_iter().collect();
         }
         let mut fixtures = Vec::new();
         for entry in reading.map(node, "a fixture").unwrap_or_default() {
@@ -121,7 +132,7 @@ impl Fixture {
             }
             for table in reading.map(entry.value, "`tables`").unwrap_or_default() {
                 let place = Name { text: table.key, span: table.key_span };
-                fixtures.extend(Fixture::read(&mut reading, name.clone(), place, table.value));
+                fixtures.extend(Fixture::read_part(&mut reading, name.clone(), place, table.value, is_overlay));
             }
         }
         fixtures
@@ -129,6 +140,16 @@ impl Fixture {
 
     /// Reads a fixture from a node: a list of rows, or a map with `rows`.
     pub fn read(reading: &mut Reading, name: String, table: Name, node: Node) -> Option<Fixture> {
+        Fixture::read_part(reading, name, table, node, false)
+    }
+
+    fn read_part(
+        reading: &mut Reading,
+        name: String,
+        table: Name,
+        node: Node,
+        is_overlay: bool,
+    ) -> Option<Fixture> {
         let span = node.span;
         let mut fixture = Fixture {
             name,
@@ -140,13 +161,14 @@ impl Fixture {
             insert_only: Vec::new(),
             refresh: Vec::new(),
             exact: None,
+            defaults: Vec::new(),
             rows: Vec::new(),
             from: None,
             bulk: None,
-            defaults: Vec::new(),
+            overlay: None,
             source: reading.source.clone(),
         };
-        let (mut defaults, mut templates) = (Vec::new(), Templates::default());
+        let mut templates = Templates::default();
         match node.content {
             Content::List(items) => fixture.rows = rows(reading, items),
             Content::Map(entries) => {
@@ -165,8 +187,8 @@ impl Fixture {
                             fixture.exact.get_or_insert_default().read(reading, entry);
                         }
                         "defaults" => {
-                            defaults = reading.map(entry.value, "`defaults`").unwrap_or_default();
-                            for cell in &defaults {
+                            fixture.defaults = reading.map(entry.value, "`defaults`").unwrap_or_default();
+                            for cell in &fixture.defaults {
                                 check_cell_for(Purpose::Write, reading, &cell.key, &cell.value);
                             }
                         }
@@ -181,6 +203,7 @@ impl Fixture {
                     }
                 }
                 match (rows_span, &fixture.from) {
+                    (None, None) if is_overlay => {}
                     (None, None) => reading.problem_help(
                         span,
                         "a fixture needs `rows`",
@@ -204,19 +227,50 @@ impl Fixture {
         }
         for row in &mut fixture.rows {
             templates.fill(reading, row);
+            row.own = row.cells.len();
             if !row.is_removed {
-                fill(row, &defaults);
+                fill(row, &fixture.defaults);
             }
         }
-        if fixture.from.is_some() {
-            fixture.defaults = defaults;
+        if !is_overlay {
+            fixture.check_whole(reading, span);
         }
-        fixture.check_exact(reading, span);
         Some(fixture)
     }
 
-    /// Notes what `mode: exact` lacks, or what only it may say.
-    fn check_exact(&self, reading: &mut Reading, span: Span) {
+    /// Lays what an environment says over it: what it says wins, and the rest stays. Rows are merged later.
+    pub fn lay(&mut self, reading: &mut Reading, overlay: Fixture) {
+        let span = overlay.table.span;
+        let (own, others) = (self.bulk.is_some(), overlay.bulk.is_some());
+        if others || own && !overlay.rows.is_empty() {
+            let message = match others {
+                true => "the rows of a file are not laid over others",
+                false => "these rows would be laid over those of a file",
+            };
+            let help = "write the rows of both in YAML, or give the file a name of its own";
+            reading.problem_help(span, message, help);
+        }
+        self.mode = overlay.mode.or(self.mode);
+        if overlay.exact.is_some() {
+            self.exact = overlay.exact.clone();
+        }
+        self.overlay = Some(Box::new(overlay));
+        self.check_whole(reading, span);
+    }
+
+    /// Something that the fixture or its overlay says, with the file that says it: the overlay comes first.
+    pub fn said<'f, T>(&'f self, of: impl Fn(&'f Fixture) -> Option<T>) -> Option<(T, &'f Arc<Source>)> {
+        let parts = self.overlay.as_deref().into_iter().chain([self]);
+        parts.into_iter().find_map(|part| Some((of(part)?, &part.source)))
+    }
+
+    /// Its own rows, and those of its overlay.
+    pub fn all_rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().chain(self.overlay.iter().flat_map(|overlay| &overlay.rows))
+    }
+
+    /// Notes what `mode: exact` lacks, or what only it may say, once all of the fixture is known.
+    pub fn check_whole(&self, reading: &mut Reading, span: Span) {
         let scoped = self.exact.as_ref().filter(|exact| exact.scope.is_some());
         match (self.mode, &self.exact) {
             (Some(Mode::Exact), _) if scoped.is_none() => reading.problem_help(
@@ -225,7 +279,7 @@ impl Fixture {
                 "name the rows it answers for: `scope: {column: value}`, or `scope: all`",
             ),
             (Some(Mode::Exact), Some(exact))
-                if self.rows.is_empty() && self.from.is_none() && !exact.allow_empty =>
+                if self.all_rows().next().is_none() && self.from.is_none() && !exact.allow_empty =>
             {
                 reading.problem_help(
                     span,
@@ -264,11 +318,22 @@ impl Fixture {
             source,
             bulk: Some(bulk),
             defaults: Vec::new(),
+            overlay: None,
         }
     }
 
+    /// Gives fixtures the files of rows that they name. A file that none of them names is one of its own.
+    pub fn find_files(fixtures: &mut Vec<Fixture>, files: Vec<Arc<Bulk>>, problems: &mut Vec<Diagnostic>) {
+        for fixture in fixtures.iter_mut() {
+            fixture.find_file(&files, problems);
+        }
+        let named: Vec<Arc<Bulk>> = fixtures.iter().filter_map(|fixture| fixture.bulk.clone()).collect();
+        let alone = files.into_iter().filter(|file| !named.iter().any(|named| Arc::ptr_eq(named, file)));
+        fixtures.extend(alone.map(Fixture::of_file));
+    }
+
     /// Finds the file that `from` names among those of the project.
-    pub fn find_file(&mut self, files: &[Arc<Bulk>], problems: &mut Vec<Diagnostic>) {
+    fn find_file(&mut self, files: &[Arc<Bulk>], problems: &mut Vec<Diagnostic>) {
         let Some(from) = &self.from else { return };
         let directory = self.source.path.rsplit_once('/').map_or("", |(directory, _)| directory);
         let path = joined(directory, &from.text);
@@ -286,19 +351,25 @@ impl Fixture {
         }
     }
 
-    /// The cells of its rows and of its scope, with the file they stand in.
-    pub fn cells(&self) -> impl Iterator<Item = (&Arc<Source>, &[Entry])> {
-        let scope = self.exact.iter().map(|exact| match &exact.scope {
-            Some(Scope::Rows(cells)) => cells.as_slice(),
-            _ => &[],
+    /// The cells of its rows, its defaults and its scope, and of its overlay, with the file they stand in.
+    pub fn cells(&self) -> Vec<(&Arc<Source>, &[Entry])> {
+        let mut cells: Vec<(&Arc<Source>, &[Entry])> = Vec::new();
+        let is_filled_later = self.overlay.is_some() || self.bulk.is_some();
+        for part in self.overlay.as_deref().into_iter().chain([self]) {
+            cells.extend(part.rows.iter().map(|row| (&part.source, row.cells.as_slice())));
+            cells.extend(is_filled_later.then_some((&part.source, part.defaults.as_slice())));
+        }
+        let scope = self.said(|it| match &it.exact.as_ref()?.scope {
+            Some(Scope::Rows(cells)) => Some(cells.as_slice()),
+            _ => None,
         });
-        let rows = self.rows.iter().map(|row| row.cells.as_slice());
-        rows.chain(scope).map(|cells| (&self.source, cells))
+        cells.extend(scope.map(|(scope, source)| (source, scope)));
+        cells
     }
 
     /// Whether applying it may delete rows, in a mode that a step may have lowered.
     pub fn deletes(&self, mode: Mode) -> bool {
-        mode == Mode::Exact || mode != Mode::IfEmpty && self.rows.iter().any(|row| row.is_removed)
+        mode == Mode::Exact || mode != Mode::IfEmpty && self.all_rows().any(|row| row.is_removed)
     }
 }
 

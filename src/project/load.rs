@@ -1,6 +1,6 @@
 //! The project's directory: the only place that reads files.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,10 +22,12 @@ const SQL_BYTES_MAX: u64 = 64 << 20;
 pub struct Files {
     /// `migrations/**/*.sql`, whatever the case of the extension.
     pub migrations: Vec<Arc<Source>>,
-    /// `fixtures/**/*.yaml`
+    /// `fixtures/**/*.yaml`, without those of environments.
     pub fixtures: Vec<Arc<Source>>,
     /// `fixtures/**/*.csv` and their like, of which the first line was read.
     pub bulk: Vec<Arc<Bulk>>,
+    /// By environment, its own fixtures.
+    pub overlays: BTreeMap<String, Overlay>,
     /// `scenarios/**/*.yaml`
     pub scenarios: Vec<Arc<Source>>,
     /// Where they are.
@@ -41,6 +43,15 @@ impl Files {
         let mut migrations = self.migrations.iter().map(|source| Migration::parse(source.clone()));
         migrations.all(|parsed| parsed.is_ok_and(|migration| versions.insert(migration.version)))
     }
+}
+
+/// The fixtures of one environment.
+#[derive(Debug, Default)]
+pub struct Overlay {
+    /// `fixtures/NAME/**/*.yaml`
+    pub fixtures: Vec<Arc<Source>>,
+    /// `fixtures/NAME/**/*.csv` and their like.
+    pub bulk: Vec<Arc<Bulk>>,
 }
 
 /// Reads the three directories of a project. A directory that is missing holds nothing; a
@@ -95,7 +106,35 @@ pub fn load(directory: &Path) -> Files {
         );
     }
     files.problems = problems;
+    files.take_overlays(&shown(&directory.join("fixtures")));
     files
+}
+
+impl Files {
+    /// Takes out the fixtures of environments. A directory right below `fixtures/` is an environment's when
+    /// a file in it has the name of one that stands in `fixtures/` itself: then all that is in it belongs to
+    /// the environment.
+    fn take_overlays(&mut self, folder: &str) {
+        let below = |path: &str| {
+            let path = path.strip_prefix(folder)?.strip_prefix('/')?;
+            path.split_once('/').map(|(directory, _)| directory.to_owned())
+        };
+        let written = self.fixtures.iter().map(|source| (below(&source.path), source.stem().to_owned()));
+        let copied = self.bulk.iter().map(|bulk| (below(&bulk.path), bulk.stem().to_owned()));
+        let all: Vec<(Option<String>, String)> = written.chain(copied).collect();
+        let base: BTreeSet<&str> =
+            all.iter().filter(|(directory, _)| directory.is_none()).map(|(_, name)| name.as_str()).collect();
+        for (directory, name) in &all {
+            if let Some(directory) = directory.as_ref().filter(|_| base.contains(name.as_str())) {
+                self.overlays.entry(directory.clone()).or_default();
+            }
+        }
+        for (name, overlay) in &mut self.overlays {
+            let is_its_own = |path: &str| below(path).as_ref() == Some(name);
+            overlay.fixtures = self.fixtures.extract_if(.., |it| is_its_own(&it.path)).collect();
+            overlay.bulk = self.bulk.extract_if(.., |it| is_its_own(&it.path)).collect();
+        }
+    }
 }
 
 /// The bytes of a file that is named in a source, by its path from there. It is not outside of the project's
@@ -229,6 +268,19 @@ mod tests {
         check("a\rb\r\nc\n\r", "a\nb\r\nc\n\n");
         check("a\r\r\n", "a\n\r\n");
         check("a", "a");
+    }
+
+    #[test]
+    fn a_directory_with_a_fixture_s_name_in_it_is_an_environment_s() {
+        let paths = ["a/fixtures/prod/sub/new", "a/fixtures/prod/users", "a/fixtures/shop/users2", "a/fixtures/users"];
+        let fixtures = paths.map(|path| Source::new(format!("{path}.yaml"), "")).to_vec();
+        let mut files = Files { fixtures, ..Files::default() };
+        files.take_overlays("a/fixtures");
+        let names = format!("{:?}", files.fixtures);
+        assert_eq!(names, "[Source(a/fixtures/shop/users2.yaml), Source(a/fixtures/users.yaml)]");
+        let names = format!("{:?}", files.overlays["prod"].fixtures);
+        assert_eq!(names, "[Source(a/fixtures/prod/sub/new.yaml), Source(a/fixtures/prod/users.yaml)]");
+        assert_eq!(files.overlays.len(), 1);
     }
 
     #[cfg(unix)]

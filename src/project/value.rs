@@ -12,6 +12,8 @@ pub struct Row {
     pub span: Span,
     /// In the order written; names are unique.
     pub cells: Vec<Entry>,
+    /// How many of the cells are its own, and not defaults.
+    pub own: usize,
     /// Whether it is named to be removed.
     pub is_removed: bool,
 }
@@ -34,7 +36,7 @@ impl Row {
         for cell in &cells {
             check_cell_for(purpose, reading, &cell.key, &cell.value);
         }
-        Some(Row { span, cells, is_removed: false })
+        Some(Row { span, own: cells.len(), cells, is_removed: false })
     }
 
     /// A list of rows, or one row alone, that are looked for.

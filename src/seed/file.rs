@@ -41,7 +41,8 @@ pub fn header(layout: &Layout, table: &Table) -> Row {
         };
         insert(&mut cells, &path, column);
     }
-    Row { span: layout.columns.first().map(|it| it.span).unwrap_or_default(), cells, is_removed: false }
+    let span = layout.columns.first().map(|it| it.span).unwrap_or_default();
+    Row { span, own: cells.len(), cells, is_removed: false }
 }
 
 fn insert(cells: &mut Vec<Entry>, path: &[&str], column: &FileColumn) {

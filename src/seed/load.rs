@@ -80,6 +80,39 @@ pub enum Rule {
     Never,
 }
 
+/// A row as it was resolved.
+#[derive(Debug, Clone)]
+pub struct Given<'c> {
+    /// Where it stands.
+    pub place: Place,
+    /// Whether it is named to be removed.
+    pub is_removed: bool,
+    /// What is wrong with its cells.
+    pub wrong: Vec<Diagnostic>,
+    /// What it gives.
+    pub targets: Vec<Target<'c>>,
+}
+
+impl<'c> Given<'c> {
+    /// Resolves a row.
+    pub fn of(
+        row: &Row,
+        table: &'c Table,
+        resolver: Resolver<'c, '_>,
+    ) -> Given<'c> {
+        let mut wrong = Vec::new();
+        let targets = resolver.targets(table, &row.cells, &mut wrong);
+        let place = Place::new(resolver.source, row.span);
+        Given { place, is_removed: row.is_removed, wrong, targets }
+    }
+}
+
+/// Notes problems that are not noted yet: rows share the values of a default.
+pub fn note_new(mut wrong: Vec<Diagnostic>, problems: &mut Vec<Diagnostic>) {
+    wrong.retain(|problem| !problems.contains(problem));
+    problems.append(&mut wrong);
+}
+
 /// Rows that give values to the same columns in the same way.
 #[derive(Debug)]
 pub struct Group<'c> {
@@ -123,27 +156,39 @@ impl<'c> Load<'c> {
         resolver: Resolver<'c, '_>,
         problems: &mut Vec<Diagnostic>,
     ) -> Load<'c> {
-        let place = Place::new(resolver.source, place);
+        let given = rows.iter().map(|row| Given::of(row, table, resolver)).collect();
+        Load::of(number, table, Place::new(resolver.source, place), (rule, key), given, problems)
+    }
+
+    /// Groups rows that were resolved by shape.
+    pub fn of(
+        number: usize,
+        table: &'c Table,
+        place: Place,
+        (rule, key): (Rule, Vec<&'c str>),
+        rows: Vec<Given<'c>>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Load<'c> {
         let mut load = Load::without_rows(number, table, place, (rule, key));
         let mut places = Vec::new();
         let mut shapes: Vec<(bool, Vec<String>)> = Vec::new();
-        for (at, row) in rows.iter().enumerate() {
-            places.push(Place::new(resolver.source, row.span));
-            let mut wrong = Vec::new();
-            let mut targets = resolver.targets(table, &row.cells, &mut wrong);
+        for (at, mut row) in rows.into_iter().enumerate() {
+            let mut wrong = std::mem::take(&mut row.wrong);
+            let is_whole = wrong.is_empty();
             // What has the column's own default is left out.
-            targets.retain(|target| !target.is_default());
+            row.targets.retain(|target| !target.is_default());
             if rule == Rule::KeyIsMissing {
-                check_volatile(table, &load.key, &targets, &mut wrong);
+                check_volatile(table, &load.key, &row.targets, &mut wrong);
             }
             // A cell that could not be resolved may be the very one that is missed.
-            if wrong.is_empty() && row.is_removed {
-                check_removed(table, &load.key, row, &targets, resolver.source, &mut wrong);
-            } else if wrong.is_empty() && rule != Rule::Never {
-                check_required(table, row, &targets, resolver.source, &mut wrong);
+            if is_whole && row.is_removed {
+                check_removed(&load.key, &row, table, &mut wrong);
+            } else if is_whole && rule != Rule::Never {
+                check_required(&row, table, &mut wrong);
             }
-            wrong.retain(|problem| !problems.contains(problem));
-            problems.append(&mut wrong);
+            note_new(wrong, problems);
+            places.push(row.place);
+            let mut targets = row.targets;
             let mut shape: Vec<String> = targets.iter().map(Target::shape).collect();
             shape.sort();
             let shape = (row.is_removed, shape);
@@ -253,7 +298,7 @@ impl<'c> Load<'c> {
 
     /// Notes columns of a written key that rows leave to the server: it would make up another value
     /// on every run, and the row would never be found again.
-    pub fn check_key(&self, key: &[Name], problems: &mut Vec<Diagnostic>) {
+    pub fn check_key(&self, (key, source): (&[Name], &Arc<Source>), problems: &mut Vec<Diagnostic>) {
         let span = match key {
             [first, .., last] => Span { start: first.span.start, end: last.span.end },
             _ => key.first().map_or(self.place.span, |only| only.span),
@@ -276,8 +321,7 @@ impl<'c> Load<'c> {
                 if is_made_up { "is made up by the server" } else { "may be filled in by a trigger" };
             let mut problem =
                 Diagnostic::error(format!("the row gives no `{name}`, which is part of its key"))
-                    .at_place(place)
-                    .context(span, "the key")
+                    .at_place(place.clone())
                     .note(format!(
                         "`{}.{name}` {made_by}: the row would be inserted again on every run",
                         self.table.name
@@ -286,6 +330,9 @@ impl<'c> Load<'c> {
                         true => "take the columns that it is generated from as the key",
                         false => "give it in each row, or take columns that every row gives as the key",
                     });
+            if place.source == *source {
+                problem = problem.context(span, "the key");
+            }
             if lacking.len() > 1 {
                 problem = problem.note(format!("{} give none", count(lacking.len(), "row")));
             }
@@ -392,19 +439,12 @@ pub fn check_volatile(table: &Table, key: &[&str], targets: &[Target], problems:
 }
 
 /// Notes columns of the key that a row to be removed does not give.
-fn check_removed(
-    table: &Table,
-    key: &[&str],
-    row: &Row,
-    targets: &[Target],
-    source: &Arc<Source>,
-    problems: &mut Vec<Diagnostic>,
-) {
-    let lacking = key.iter().find(|name| !targets.iter().any(|target| target.columns().contains(name)));
+fn check_removed(key: &[&str], row: &Given, table: &Table, problems: &mut Vec<Diagnostic>) {
+    let lacking = key.iter().find(|name| !row.targets.iter().any(|target| target.columns().contains(name)));
     if let Some(name) = lacking {
         problems.push(
             Diagnostic::error(format!("this row to delete gives no `{name}`, which is part of its key"))
-                .at(source, row.span)
+                .at_place(row.place.clone())
                 .help(format!("the key of `{}` is: {}", table.name, key.join(", "))),
         );
     }
@@ -412,22 +452,16 @@ fn check_removed(
 
 /// Notes columns that a row must give and does not. A trigger may fill them in, so a table that
 /// has one is left to the server's own judgement.
-fn check_required(
-    table: &Table,
-    row: &Row,
-    targets: &[Target],
-    source: &Arc<Source>,
-    problems: &mut Vec<Diagnostic>,
-) {
+fn check_required(row: &Given, table: &Table, problems: &mut Vec<Diagnostic>) {
     if table.has_insert_trigger {
         return;
     }
     for column in &table.columns {
-        let given = targets.iter().find(|target| target.columns().contains(&column.name.as_str()));
+        let given = row.targets.iter().find(|target| target.columns().contains(&column.name.as_str()));
         match given {
             None if column.is_required() => problems.push(
                 Diagnostic::error(format!("this row needs `{}`", column.name))
-                    .at(source, row.span)
+                    .at_place(row.place.clone())
                     .note(format!("`{}.{}` is NOT NULL and has no default", table.name, column.name))
                     .help(format!("add `{}: …` to the row, or to the fixture's `defaults`", column.name)),
             ),

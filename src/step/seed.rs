@@ -27,9 +27,9 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
-use crate::seed::file;
+use crate::seed::{file, overlay};
 use crate::seed::finding::{Applied, Finding, diagnostics};
-use crate::seed::load::{Load, Rule, infer_key, written_key};
+use crate::seed::load::{Given, Load, Rule, infer_key, written_key};
 use crate::seed::remove::Removal;
 
 /// The kind's line in the register.
@@ -151,8 +151,16 @@ impl Action for Seed {
     }
 
     fn sources<'a>(&'a self, project: &'a Project) -> Vec<&'a Source> {
-        let named = self.fixtures.iter().filter_map(|name| project.fixtures_named(&name.text).next());
-        named.map(|fixture| &*fixture.source).collect()
+        let mut sources: Vec<&Source> = Vec::new();
+        for fixture in Action::fixtures(self, project) {
+            let overlay = fixture.overlay.as_ref().map(|overlay| &*overlay.source);
+            for source in [Some(&*fixture.source), overlay].into_iter().flatten() {
+                if !sources.iter().any(|known| std::ptr::eq(*known, source)) {
+                    sources.push(source);
+                }
+            }
+        }
+        sources
     }
 
     fn fixtures_written(&self) -> &[Fixture] {
@@ -236,30 +244,14 @@ impl Seed {
         while let Some(fixture) = fixtures.get(at) {
             at += 1;
             let resolver = Resolver { catalog, source: &fixture.source, outside: &project.outside };
-            let others = fixture.rows.iter().filter(|row| !row.is_removed);
-            let changed = match self.purpose {
-                Purpose::Remove => {
-                    let rows = others.map(|row| Row { is_removed: true, ..row.clone() }).collect();
-                    Some((rows, Mode::Insert))
-                }
-                _ if self.mode(fixture) == Mode::IfEmpty && fixture.rows.iter().any(|row| row.is_removed) => {
-                    Some((others.cloned().collect(), Mode::IfEmpty))
-                }
+            let (taking, mode) = match self.purpose {
+                Purpose::Remove => (Taking::ToRemove, Mode::Insert),
+                _ if self.mode(fixture) == Mode::IfEmpty => (Taking::Wanted, Mode::IfEmpty),
                 // What only comes along is there afterwards, and nothing else is done to its table.
-                _ if at > named => Some((others.cloned().collect(), self.mode(fixture).min(Mode::Insert))),
-                _ => None,
+                _ if at > named => (Taking::Wanted, self.mode(fixture).min(Mode::Insert)),
+                _ => (Taking::All, self.mode(fixture)),
             };
-            let loaded = match changed {
-                Some((rows, mode)) => {
-                    let fixture = Fixture { rows, ..(*fixture).clone() };
-                    let loaded = load(loads.len() + 1, &fixture, mode, resolver, &mut problems);
-                    loaded.map(|load| match self.purpose {
-                        Purpose::Remove => load.map(Load::removing),
-                        _ => load,
-                    })
-                }
-                None => load(loads.len() + 1, fixture, self.mode(fixture), resolver, &mut problems),
-            };
+            let loaded = load(loads.len() + 1, fixture, (taking, mode), resolver, &mut problems);
             loaded.map_or_else(|problem| problems.push(problem), |load| loads.extend(load));
             if at == fixtures.len() && self.purpose == Purpose::ApplyWithParents {
                 fixtures.extend(parents(&fixtures, &loads, project, catalog));
@@ -352,10 +344,32 @@ fn shortcut(loads: &[Load]) -> Option<Shortcut> {
     })
 }
 
+/// Which rows of a fixture are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    /// All of them, as they are.
+    All,
+    /// Those that are not named to be removed.
+    Wanted,
+    /// The same, and they are removed.
+    ToRemove,
+}
+
+impl Taking {
+    /// The rows that are taken of a fixture with its overlay.
+    fn of<'c>(self, mut rows: Vec<Given<'c>>) -> Vec<Given<'c>> {
+        if self != Taking::All {
+            rows.retain(|row| !row.is_removed);
+        }
+        rows.iter_mut().for_each(|row| row.is_removed |= self == Taking::ToRemove);
+        rows
+    }
+}
+
 fn load<'c>(
     number: usize,
     fixture: &Fixture,
-    mode: Mode,
+    (taking, mode): (Taking, Mode),
     resolver: Resolver<'c, '_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Result<Option<Load<'c>>, Diagnostic> {
@@ -365,44 +379,47 @@ fn load<'c>(
     let header = fixture.bulk.as_ref().map(|bulk| {
         (bulk, bulk.layouts.iter().map(|layout| file::header(layout, table)).collect::<Vec<_>>())
     });
-    let index = match &fixture.key_index {
-        Some(name) => Some(index(table, name, &fixture.source)?),
+    let said = fixture.said(|it| (it.key.is_some() || it.key_index.is_some()).then_some(it));
+    let written = said.and_then(|(part, source)| Some((part.key.as_deref()?, source)));
+    let index = match said.and_then(|(part, source)| Some((part.key_index.as_ref()?, source))) {
+        Some((name, source)) => Some(index(table, name, source)?),
         None => None,
     };
-    let key = match (&fixture.key, &header) {
+    let key = match (written, &header) {
         _ if index.is_some() => {
             Ok(index.into_iter().flat_map(|index| &index.columns).map(String::as_str).collect())
         }
-        (Some(key), _) => written_key(table, key, resolver),
+        (Some((key, source)), _) => written_key(table, key, Resolver { source, ..resolver }),
         (None, Some((bulk, rows))) => {
             let resolver = Resolver { source: &bulk.layouts[0].source, ..resolver };
             infer_key(table, rows, resolver, &fixture.source, place)
         }
-        (None, None) => infer_key(table, &fixture.rows, resolver, &fixture.source, place),
+        // An overlay's rows say no more than they have to: the key is in those below, if there are any.
+        (None, None) => {
+            let part = fixture.overlay.as_deref().filter(|_| fixture.rows.is_empty()).unwrap_or(fixture);
+            let is_taken = |row: &&Row| taking == Taking::All || !row.is_removed;
+            let rows: Vec<Row> = part.rows.iter().filter(is_taken).cloned().collect();
+            let resolver = Resolver { source: &part.source, ..resolver };
+            infer_key(table, &rows, resolver, &part.source, crate::project::fixture::place(part))
+        }
     };
-    let rows = &fixture.rows;
+    let has_two_parts = !fixture.rows.is_empty() && fixture.overlay.as_ref().is_some_and(|it| !it.rows.is_empty());
     let key = match (mode, key) {
         (_, Ok(key)) => key,
         // Rows need not be told apart when the table is empty.
-        (Mode::IfEmpty, Err(_)) if fixture.key.is_none() => Vec::new(),
+        (Mode::IfEmpty, Err(_)) if written.is_none() && !has_two_parts => Vec::new(),
         (_, Err(problem)) => {
             // A misspelt column is the better thing to say than the key that it leaves out.
             let before = problems.len();
+            let way = (Rule::Always, Vec::new());
             match &header {
-                Some((bulk, _)) => {
-                    drop(of_file(number, table, fixture, bulk, (Rule::Always, Vec::new()), resolver, problems))
+                Some((bulk, _)) => drop(of_file(number, table, fixture, bulk, way, resolver, problems)),
+                None => {
+                    let rows = taking.of(overlay::rows(fixture, table, &[], resolver, problems));
+                    drop(Load::of(number, table, Place::new(&fixture.source, place), way, rows, problems));
                 }
-                None => drop(Load::new(
-                    number,
-                    table,
-                    place,
-                    (Rule::Always, Vec::new()),
-                    rows,
-                    resolver,
-                    problems,
-                )),
             }
-            if fixture.key.is_some() || problems.len() == before {
+            if written.is_some() || problems.len() == before {
                 problems.push(problem);
             }
             return Ok(None);
@@ -415,19 +432,29 @@ fn load<'c>(
     let before = problems.len();
     let mut load = match &header {
         Some((bulk, _)) => of_file(number, table, fixture, bulk, (rule, key), resolver, problems),
-        None => Load::new(number, table, fixture.table.span, (rule, key), rows, resolver, problems),
+        None => {
+            let rows = taking.of(overlay::rows(fixture, table, &key, resolver, problems));
+            let place = Place::new(&fixture.source, fixture.table.span);
+            Load::of(number, table, place, (rule, key), rows, problems)
+        }
     };
     load.index = index;
+    if taking == Taking::ToRemove {
+        load = load.removing();
+    }
     if problems.len() == before {
         load.lay();
     }
-    let insert_only = resolver.key_columns(table, &fixture.insert_only)?;
+    let named = |names: Option<(&[Name], &Arc<Source>)>| {
+        names.map_or(Ok(Vec::new()), |(names, source)| Resolver { source, ..resolver }.key_columns(table, names))
+    };
+    let insert_only = named(fixture.said(|it| (!it.insert_only.is_empty()).then_some(&*it.insert_only)))?;
     load.updates = (mode >= Mode::Upsert).then_some(insert_only);
-    load.refreshed = resolver.key_columns(table, &fixture.refresh)?;
-    if let (Mode::Exact, Some(exact)) = (mode, &fixture.exact) {
-        load.removal = Some(removal(exact, table, resolver, problems));
+    load.refreshed = named(fixture.said(|it| (!it.refresh.is_empty()).then_some(&*it.refresh)))?;
+    if let (Mode::Exact, Some((exact, source))) = (mode, fixture.said(|it| it.exact.as_ref())) {
+        load.removal = Some(removal(exact, table, Resolver { source, ..resolver }, problems));
     }
-    if let (Some(key), Rule::KeyIsMissing, true) = (&fixture.key, rule, problems.len() == before) {
+    if let (Some(key), Rule::KeyIsMissing, true) = (written, rule, problems.len() == before) {
         load.check_key(key, problems);
     }
     Ok(Some(load))
@@ -472,7 +499,7 @@ fn of_file<'c>(
     resolver: Resolver<'c, '_>,
     problems: &mut Vec<Diagnostic>,
 ) -> Load<'c> {
-    let defaults = |problems: &mut Vec<Diagnostic>| resolver.targets(table, &fixture.defaults, problems);
+    let defaults = |problems: &mut Vec<Diagnostic>| overlay::defaults(fixture, table, resolver, problems);
     let place = Place::new(&fixture.source, fixture.table.span);
     Load::of_file((number, table, place), identity, bulk, defaults, resolver, problems)
 }

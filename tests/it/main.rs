@@ -9,6 +9,7 @@ mod faults;
 mod instructions;
 mod keys;
 mod output;
+mod overlays;
 mod planning;
 mod pooler;
 mod properties;
