@@ -132,7 +132,13 @@ impl Fixture {
             }
             for table in reading.map(entry.value, "`tables`").unwrap_or_default() {
                 let place = Name { text: table.key, span: table.key_span };
-                fixtures.extend(Fixture::read_part(&mut reading, name.clone(), place, table.value, is_overlay));
+                fixtures.extend(Fixture::read_part(
+                    &mut reading,
+                    name.clone(),
+                    place,
+                    table.value,
+                    is_overlay,
+                ));
             }
         }
         fixtures
@@ -271,6 +277,7 @@ impl Fixture {
 
     /// Notes what `mode: exact` lacks, or what only it may say, once all of the fixture is known.
     pub fn check_whole(&self, reading: &mut Reading, span: Span) {
+        self.check_refresh(reading, span);
         let scoped = self.exact.as_ref().filter(|exact| exact.scope.is_some());
         match (self.mode, &self.exact) {
             (Some(Mode::Exact), _) if scoped.is_none() => reading.problem_help(
@@ -294,6 +301,24 @@ impl Fixture {
                     reading.problem_help(span, message, "say `mode: exact`, or leave it out");
                 }
             }
+        }
+    }
+
+    /// Notes columns that would be refreshed where nothing is updated.
+    fn check_refresh(&self, reading: &mut Reading, span: Span) {
+        let said = self.said(|it| it.refresh.first().map(|first| (first, &it.refresh)));
+        let Some(((first, names), source)) = said else { return };
+        let span = if Arc::ptr_eq(source, reading.source) { first.span } else { span };
+        if self.mode.unwrap_or(Mode::Insert) < Mode::Upsert {
+            let help = "say `mode: upsert`, or leave it out";
+            return reading.problem_help(span, "`refresh` is for rows that are updated", help);
+        }
+        let insert_only = self.said(|it| (!it.insert_only.is_empty()).then_some(&it.insert_only));
+        let is_both =
+            |name: &&Name| insert_only.is_some_and(|(only, _)| only.iter().any(|it| it.text == name.text));
+        if let Some(name) = names.iter().find(is_both) {
+            let message = format!("`{}` is to be refreshed, and for new rows only", name.text);
+            reading.problem_help(span, message, "keep it under `refresh` or under `insert_only`");
         }
     }
 

@@ -272,7 +272,12 @@ mod tests {
 
     #[test]
     fn a_directory_with_a_fixture_s_name_in_it_is_an_environment_s() {
-        let paths = ["a/fixtures/prod/sub/new", "a/fixtures/prod/users", "a/fixtures/shop/users2", "a/fixtures/users"];
+        let paths = [
+            "a/fixtures/prod/sub/new",
+            "a/fixtures/prod/users",
+            "a/fixtures/shop/users2",
+            "a/fixtures/users",
+        ];
         let fixtures = paths.map(|path| Source::new(format!("{path}.yaml"), "")).to_vec();
         let mut files = Files { fixtures, ..Files::default() };
         files.take_overlays("a/fixtures");

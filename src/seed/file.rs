@@ -130,11 +130,12 @@ pub fn laid(load: &Load, group: &Group) -> Option<FileRows> {
     let of_key = |target: &Target| target.columns().iter().any(|name| load.key.contains(name));
     let mut rows = group.rows.iter().map(|(_, targets)| targets);
     // What instructions ask for of the moment is not a text that could be copied, or not one to be shown.
-    let is_plain = |target: &Target| target.volatile().is_none() && !leaves(std::slice::from_ref(target)).into_iter().any(Target::is_secret);
-    let is_fit = load.rule != Rule::Never
-        && !group.is_removed
-        && width > 0
-        && group.targets().iter().all(is_plain);
+    let is_plain = |target: &Target| {
+        target.volatile().is_none()
+            && !leaves(std::slice::from_ref(target)).into_iter().any(Target::is_secret)
+    };
+    let is_fit =
+        load.rule != Rule::Never && !group.is_removed && width > 0 && group.targets().iter().all(is_plain);
     if group.rows.len() < LAID_ROWS_MIN
         || !is_fit
         || rows.any(|row| row.iter().any(|it| is_null(it) && of_key(it)))

@@ -95,11 +95,7 @@ pub struct Given<'c> {
 
 impl<'c> Given<'c> {
     /// Resolves a row.
-    pub fn of(
-        row: &Row,
-        table: &'c Table,
-        resolver: Resolver<'c, '_>,
-    ) -> Given<'c> {
+    pub fn of(row: &Row, table: &'c Table, resolver: Resolver<'c, '_>) -> Given<'c> {
         let mut wrong = Vec::new();
         let targets = resolver.targets(table, &row.cells, &mut wrong);
         let place = Place::new(resolver.source, row.span);

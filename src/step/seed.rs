@@ -27,10 +27,10 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
-use crate::seed::{file, overlay};
 use crate::seed::finding::{Applied, Finding, diagnostics};
 use crate::seed::load::{Given, Load, Rule, infer_key, written_key};
 use crate::seed::remove::Removal;
+use crate::seed::{file, overlay};
 
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
@@ -403,7 +403,8 @@ fn load<'c>(
             infer_key(table, &rows, resolver, &part.source, crate::project::fixture::place(part))
         }
     };
-    let has_two_parts = !fixture.rows.is_empty() && fixture.overlay.as_ref().is_some_and(|it| !it.rows.is_empty());
+    let has_two_parts =
+        !fixture.rows.is_empty() && fixture.overlay.as_ref().is_some_and(|it| !it.rows.is_empty());
     let key = match (mode, key) {
         (_, Ok(key)) => key,
         // Rows need not be told apart when the table is empty.
@@ -446,7 +447,9 @@ fn load<'c>(
         load.lay();
     }
     let named = |names: Option<(&[Name], &Arc<Source>)>| {
-        names.map_or(Ok(Vec::new()), |(names, source)| Resolver { source, ..resolver }.key_columns(table, names))
+        names.map_or(Ok(Vec::new()), |(names, source)| {
+            Resolver { source, ..resolver }.key_columns(table, names)
+        })
     };
     let insert_only = named(fixture.said(|it| (!it.insert_only.is_empty()).then_some(&*it.insert_only)))?;
     load.updates = (mode >= Mode::Upsert).then_some(insert_only);

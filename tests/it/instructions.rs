@@ -28,6 +28,9 @@ fn check(schema: &str, fixture: &str, rows: &str, expected: &[&str]) {
         ("fixtures/data.json", "{\"a\": [1, 2]}\n"),
     ]);
     std::fs::write(directory.path().join("fixtures/logo.png"), [0x89, b'P', 0, 0xff]).unwrap();
+    if fixture.contains("from:") {
+        std::fs::write(directory.path().join("fixtures/data.csv"), "id,size\n1,5\n2,6\n").unwrap();
+    }
     let first = run(directory.path(), &database, &["seed"]);
     assert_eq!(first.status, "0", "{}", first.text);
     assert_eq!(database.rows(rows), expected);
@@ -253,6 +256,32 @@ fn a_secret_is_in_nothing_that_is_said() {
             assert_eq!(shown, None, "{cell} {value}: {}", output.text);
         }
     }
+}
+
+#[test]
+fn rows_of_a_file_and_many_rows_have_defaults_of_the_moment_too() {
+    let many: String = (0..2_500).map(|number| format!("- {{id: {number}, size: 1}}\n")).collect();
+    let many =
+        format!("mode: upsert\ndefaults: {{at: {{$now: -1d}}, hash: {{$env: ADMIN_HASH}}}}\nrows:\n{many}");
+    let schema = "create table t (id int primary key, size int, at date not null, token uuid, hash text)";
+    let rows = "select count(*), min(at), max(at), max(hash) from t";
+    check(schema, &many, rows, &["2500|2026-01-30|2026-01-30|canary-of-the-admin"]);
+    let file = "mode: upsert\nfrom: data.csv\ndefaults: {at: {$now: -1d}, token: {$sql: gen_random_uuid()}, hash: {$default: true}}\n";
+    let rows = "select id, size, at, token is null, hash from t order by id";
+    check(schema, file, rows, &["1|5|2026-01-30|f|null", "2|6|2026-01-30|f|null"]);
+}
+
+#[test]
+fn what_stands_in_a_file_of_rows_asks_for_nothing() {
+    let database = database("create table t (id int primary key, j jsonb)");
+    let directory = project(&[(
+        "fixtures/t.ndjson",
+        "{\"id\": 1, \"j\": {\"$env\": \"ADMIN_HASH\"}}\n{\"id\": 2, \"j\": {\"a\": {\"$sql\": \"now()\"}}}\n",
+    )]);
+    let output = run(directory.path(), &database, &["seed"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    let expected = ["{\"$env\": \"ADMIN_HASH\"}", "{\"a\": {\"$sql\": \"now()\"}}"];
+    assert_eq!(database.rows("select j from t order by id"), expected);
 }
 
 #[test]
