@@ -49,6 +49,36 @@ pub fn keep_text(text: &str) {
     spellings.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
 }
 
+/// The same for JSON as text: what stands between quotes is censored, so that it stays JSON when a secret
+/// is a number.
+pub fn censored_json(text: &str) -> String {
+    let spellings = SPELLINGS.read().unwrap_or_else(PoisonError::into_inner);
+    censor_json(text, &spellings)
+}
+
+fn censor_json(text: &str, spellings: &[String]) -> String {
+    let (mut censored, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, behind)) = rest.split_once('"') {
+        let mut is_escaped = false;
+        let end = behind.find(|c| {
+            let is_end = c == '"' && !is_escaped;
+            is_escaped = c == '\\' && !is_escaped;
+            is_end
+        });
+        let (inside, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        censored.push_str(before);
+        censored.push('"');
+        censored.push_str(&censor(inside, spellings));
+        if let Some(behind) = behind.strip_prefix('"') {
+            censored.push('"');
+            rest = behind;
+        } else {
+            rest = "";
+        }
+    }
+    censored + rest
+}
+
 fn beginning(text: &str) -> &str {
     let mut end = SHOWN_MAX.min(text.len());
     while !text.is_char_boundary(end) {
@@ -96,5 +126,25 @@ mod tests {
         ] {
             assert_eq!(censor(text, &spellings), expected);
         }
+    }
+
+    #[test]
+    fn json_stays_json() {
+        let spellings: Vec<String> = ["5432", "a\\\"b"].iter().flat_map(|it| spellings_of(it)).collect();
+        let check = |text: &str, expected: &str| assert_eq!(censor_json(text, &spellings), expected);
+        check(
+            r#"{"ms": 15432, "at": "h:5432", "x\\": 5432}"#,
+            r#"{"ms": 15432, "at": "h:***", "x\\": 5432}"#,
+        );
+        check(r#"["a\\\"b", 5432]"#, r#"["***", 5432]"#);
+        check("5432", "5432");
+    }
+
+    #[test]
+    fn long_texts_and_lines_of_them_are_found_too() {
+        let long = "x".repeat(100);
+        keep_text(&format!("first line\nshort\n{long}"));
+        let shown = format!("{} | first line | short", &long[..64]);
+        assert_eq!(censored(&shown), "*** | *** | short");
     }
 }

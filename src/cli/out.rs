@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use super::censor::censored;
+use super::censor::{censored, censored_json};
 
 /// The first failure of this process.
 static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -17,9 +17,9 @@ pub fn coloured(text: &str) {
     note(anstream::stdout().write_all(censored(text).as_bytes()));
 }
 
-/// Writes text as it is.
-pub fn plain(text: &str) {
-    note(io::stdout().write_all(censored(text).as_bytes()));
+/// Writes JSON.
+pub fn json(text: &str) {
+    note(io::stdout().write_all(censored_json(text).as_bytes()));
 }
 
 /// Writes text to standard error, with its colours where that shows any. What does not arrive there
@@ -28,9 +28,9 @@ pub fn error(text: &str) {
     let _ = anstream::stderr().write_all(censored(text).as_bytes());
 }
 
-/// Writes text to standard error as it is.
-pub fn error_plain(text: &str) {
-    let _ = io::stderr().write_all(censored(text).as_bytes());
+/// Writes JSON to standard error.
+pub fn error_json(text: &str) {
+    let _ = io::stderr().write_all(censored_json(text).as_bytes());
 }
 
 /// Hands on what is still held back.

@@ -73,7 +73,7 @@ impl<'a> Terminal<'a> {
         }
         if self.options.log == Log::Json {
             let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
-            out::error_plain(&format!("{}\n", log::line(event, &time, &self.run)));
+            out::error_json(&format!("{}\n", log::line(event, &time, &self.run)));
             return self.report(event);
         }
         let progress = text::progress(event);
@@ -147,7 +147,7 @@ pub fn print_diagnostics(diagnostics: &[Diagnostic]) {
 
 /// Prints a JSON document.
 pub fn print_json(document: &serde_json::Value) {
-    out::plain(&format!("{document:#}\n"));
+    out::json(&format!("{document:#}\n"));
 }
 
 /// Prints a line of the report.

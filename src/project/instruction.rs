@@ -108,11 +108,6 @@ impl<'n> Instruction<'n> {
     pub fn of(node: &'n Node) -> Option<Instruction<'n>> {
         read(entry(node)?).ok()
     }
-
-    /// Whether what it gives is of the moment: it is written, and neither compared nor written again.
-    pub fn is_volatile(&self) -> bool {
-        matches!(self, Instruction::Now(_) | Instruction::Env(_) | Instruction::Sql(_))
-    }
 }
 
 /// Notes what is wrong with an instruction, or with its standing here. `name` is the cell's.
