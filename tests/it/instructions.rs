@@ -285,6 +285,32 @@ fn what_stands_in_a_file_of_rows_asks_for_nothing() {
 }
 
 #[test]
+fn a_plan_asks_for_no_expression_and_shows_no_secret() {
+    let database = database(
+        "create sequence numbers; create table t (id int primary key, hash text, number int, at date);
+         insert into t values (1, 'canary-old', 1, '2000-01-01')",
+    );
+    let directory = project(&[(
+        "fixtures/t.yaml",
+        "mode: upsert
+refresh: [hash, at]
+rows:
+- {id: 1, hash: {$env: ADMIN_HASH}, number: {$sql: \"nextval('numbers')\"}, at: {$now: 0}}
+- {id: 2, hash: {$env: ADMIN_HASH}, number: {$sql: \"nextval('numbers')\"}, at: {$now: -3d}}
+",
+    )]);
+    for arguments in [&["seed", "--plan"][..], &["seed", "--plan", "--json"]] {
+        let output = run(directory.path(), &database, arguments);
+        assert_eq!(output.status, "0", "{}", output.text);
+        for shown in ["***", "nextval('numbers')", "$now: -3 days", "2000-01-01", "2026-01-31"] {
+            assert!(output.text.contains(shown), "{shown}: {}", output.text);
+        }
+        assert!(!output.text.contains("canary"), "{}", output.text);
+    }
+    assert_eq!(database.rows("select is_called from numbers"), ["f"]);
+}
+
+#[test]
 fn an_unseed_needs_no_expression() {
     let database = database("create sequence numbers; create table t (name text primary key, number int)");
     let directory = project(&[("fixtures/t.yaml", "- {name: a, number: {$sql: \"nextval('numbers')\"}}\n")]);
