@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-
 use super::quote::qualified;
 use super::resolve::Resolver;
 use crate::project::Project;
@@ -165,7 +164,11 @@ impl Catalog {
         for fixture in &project.fixtures {
             let Some(of) = self.table(&fixture.table.text).map(|table| table.oid) else { continue };
             for link in &fixture.refs {
-                match self.link(of, link, Resolver { catalog: self, source: &fixture.source, outside: &project.outside }) {
+                match self.link(
+                    of,
+                    link,
+                    Resolver { catalog: self, source: &fixture.source, outside: &project.outside },
+                ) {
                     Ok(key) => {
                         if let Some(table) = self.tables.iter_mut().find(|table| table.oid == of) {
                             table.foreign_keys.retain(|known| known.name != key.name);

@@ -256,6 +256,10 @@ impl Fixture {
             let help = "write the rows of both in YAML, or give the file a name of its own";
             reading.problem_help(span, message, help);
         }
+        if let Some(link) = overlay.refs.first() {
+            let help = format!("say it in `{}`", self.source.path);
+            reading.problem_help(link.name.span, "`refs` are the same in every environment", help);
+        }
         self.mode = overlay.mode.or(self.mode);
         if overlay.exact.is_some() {
             self.exact = overlay.exact.clone();

@@ -236,9 +236,8 @@ fn compared<'c>(
 ) -> Vec<(String, String, String, &'c Column)> {
     let except = load.updates.as_deref().unwrap_or_default();
     let given = lookups.groups[&group.suffix].given.iter();
-    let given = given.filter(|(name, _)| {
-        !load.is_key(name) && !except.contains(name) && load.is_compared(group, name)
-    });
+    let given = given
+        .filter(|(name, _)| !load.is_key(name) && !except.contains(name) && load.is_compared(group, name));
     given
         .filter_map(|(name, operand)| {
             let value = match operand {
