@@ -24,6 +24,7 @@ pub mod answer;
 pub mod exact;
 pub mod file;
 pub mod finding;
+pub mod fixture;
 pub mod identify;
 pub mod intake;
 pub mod load;
