@@ -213,6 +213,7 @@ pub struct Statement {
 pub type Locate = Box<dyn Fn(usize) -> Option<(Place, Option<String>)> + Send + Sync>;
 
 /// A value bound to a statement: always as text, which the server reads by the type it needs.
+#[derive(Clone)]
 pub struct Parameter {
     /// The value.
     pub value: Value,
@@ -223,6 +224,7 @@ pub struct Parameter {
 }
 
 /// The value of a parameter.
+#[derive(Clone)]
 pub enum Value {
     /// One text, or NULL, of the type that its use tells.
     Text(Option<String>),
@@ -237,6 +239,16 @@ impl Statement {
     pub fn bind(&mut self, value: Option<String>, place: Option<Place>, what: impl Into<String>) -> String {
         self.parameters.push(Parameter { value: Value::Text(value), place, what: what.into() });
         format!("${}", self.parameters.len())
+    }
+
+    /// The same with another text as its first parameter.
+    pub fn with_first(&self, text: &str) -> Statement {
+        let mut statement = Statement { sql: self.sql.clone(), ..Statement::default() };
+        statement.parameters = self.parameters.clone();
+        if let Some(first) = statement.parameters.first_mut() {
+            first.value = Value::Text(Some(text.to_owned()));
+        }
+        statement
     }
 
     /// Binds a list of texts and returns its `$n`.

@@ -38,6 +38,7 @@ pub mod seek;
 pub mod short;
 pub mod stage;
 pub mod unit;
+pub mod warning;
 pub mod write;
 
 use std::ops::Range;

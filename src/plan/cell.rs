@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::catalog::Column;
-use super::fit::{ambiguous_date, is_ambiguous_date};
+use super::fit::{ambiguous_date, foreign_number, is_ambiguous_date};
 use super::float;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::instruction;
@@ -69,6 +69,9 @@ pub fn fits(column: &Column, text: &str, is_secret: bool) -> Result<(), Diagnost
     let is_date = matches!(element, "date" | "timestamp without time zone" | "timestamp with time zone");
     if is_date && is_ambiguous_date(text) {
         return Err(ambiguous_date(if is_secret { "***" } else { text }));
+    }
+    if let Some(problem) = foreign_number(element, text).filter(|_| !is_secret) {
+        return Err(problem);
     }
     let changed = match element {
         "real" => float::changed(text, true),

@@ -177,6 +177,37 @@ pub fn ambiguous_date(text: &str) -> Diagnostic {
         .help("write the year first, in four digits: `2026-12-31`")
 }
 
+/// Whether a text is a date and a time of day without a zone.
+pub fn is_without_zone(text: &str) -> bool {
+    text.len() > 10 && is_moment(text.as_bytes(), true, false, 6)
+}
+
+/// The words for a number that only some servers read, or that YAML writes otherwise than they do.
+pub fn foreign_number(type_name: &str, text: &str) -> Option<Diagnostic> {
+    let is_whole = matches!(type_name, "smallint" | "integer" | "bigint");
+    let is_float = matches!(type_name, "numeric" | "real" | "double precision");
+    if !is_whole && !is_float {
+        return None;
+    }
+    let plain = text.trim_start_matches(['+', '-']);
+    let is_of_yaml = matches!(plain.to_ascii_lowercase().as_str(), ".inf" | ".nan");
+    let has_marks = plain.starts_with(|c: char| c.is_ascii_digit())
+        && (plain.contains('_')
+            || plain.len() > 2
+                && plain.starts_with('0')
+                && plain[1..].starts_with(['x', 'X', 'o', 'O', 'b', 'B']));
+    if is_of_yaml && is_float {
+        return Some(
+            Diagnostic::error(format!("`{text}` is how YAML writes it, and not PostgreSQL"))
+                .help("write `Infinity`, `-Infinity` or `NaN`"),
+        );
+    }
+    has_marks.then(|| {
+        Diagnostic::error(format!("`{text}` is a number that not every PostgreSQL reads"))
+            .help("write it in decimal digits alone")
+    })
+}
+
 fn is_date(text: &[u8]) -> bool {
     has_form(text, b"0000-00-00")
 }
@@ -244,6 +275,18 @@ mod tests {
         check("5.", Some(0));
         for text in ["", ".", "1_000", "NaN", "0x1F", " 1", "1e", "--1"] {
             check(text, None);
+        }
+    }
+
+    #[test]
+    fn numbers_of_other_languages_are_told() {
+        let told = |kind: &str, text: &str| foreign_number(kind, text).is_some();
+        for text in ["1_000", "0x1F", "-0b11", "0o17"] {
+            assert!(told("integer", text) && told("numeric", text) && !told("text", text), "{text}");
+        }
+        assert!(told("double precision", ".inf") && told("numeric", "-.Inf") && told("real", ".NaN"));
+        for text in ["007", "1e3", "-1.50", "NaN", "Infinity", "", "0", "abc_d"] {
+            assert!(!told("numeric", text), "{text}");
         }
     }
 

@@ -74,7 +74,8 @@ pub struct Short {
     pub straight: Option<String>,
     /// `(is_there)`: whether any of the first rows is in the table.
     pub sample: Statement,
-    /// `(total, there, differing, unresolved)`: counts of all rows.
+    /// `(total, there, differing, unresolved, places)`: counts of all rows, and the places of those that
+    /// differ, if they are few.
     pub compare: Statement,
     /// Inserts all rows whose references are resolved.
     pub insert_all: Statement,
@@ -83,6 +84,8 @@ pub struct Short {
     /// `(updated, named)`: gives the rows that are there the values they lack, and counts the rows of the
     /// file that name one of these.
     pub update: Option<Statement>,
+    /// The same, of the rows at the places that are its first parameter.
+    pub update_at: Option<Statement>,
     /// Raises sequences above the values that were inserted.
     pub raise: Vec<String>,
 }

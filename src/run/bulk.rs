@@ -144,14 +144,14 @@ impl Bulk<'_> {
                 let is_settled = self.is_settled(short, rows)?;
                 return if is_settled { self.answer(short, [inserted, 0, 0, 0]).map(Some) } else { Ok(None) };
             }
-            let [total, there, differing, unresolved] = self.compared(short)?;
+            let ([total, there, differing, unresolved], _) = self.compared(short)?;
             let is_over = unresolved == 0 && total == rows && there == rows;
             if is_over && (differing == 0 || short.update.is_none()) && !short.has_trigger {
                 return Ok(Some(self.answer(short, [inserted, rows - inserted, 0, differing])?));
             }
             return Ok(None);
         }
-        let [total, there, differing, unresolved] = self.compared(short)?;
+        let ([total, there, differing, unresolved], places) = self.compared(short)?;
         if unresolved > 0 || total != rows {
             return Ok(None);
         }
@@ -161,7 +161,10 @@ impl Bulk<'_> {
         }
         let mut updated = 0;
         if let Some(update) = short.update.as_ref().filter(|_| differing > 0) {
-            let counted = self.session.query(update)?;
+            let counted = match short.update_at.as_ref().zip(places) {
+                Some((update, places)) => self.session.query(&update.with_first(&places))?,
+                None => self.session.query(update)?,
+            };
             let [count, named] = [0, 1].map(|at| counted.first().map_or(0, |row| number(row, at) as u64));
             if count != differing || named != differing {
                 return Ok(None); // Two rows of the file are one of the table.
@@ -193,13 +196,15 @@ impl Bulk<'_> {
         if !short.has_trigger {
             return Ok(true);
         }
-        let [total, there, differing, _] = self.compared(short)?;
+        let ([total, there, differing, _], _) = self.compared(short)?;
         Ok(total == rows && there == rows && (differing == 0 || short.update.is_none()))
     }
 
-    fn compared(&mut self, short: &Short) -> Result<[u64; 4], Error> {
-        let counted = self.session.query(&short.compare)?;
-        Ok([0, 1, 2, 3].map(|at| counted.first().map_or(0, |row| number(row, at) as u64)))
+    /// The counts of all rows, and the places of those that differ, if they are few.
+    fn compared(&mut self, short: &Short) -> Result<([u64; 4], Option<String>), Error> {
+        let counted = self.session.query(&short.compare)?.pop().unwrap_or_default();
+        let counts = [0, 1, 2, 3].map(|at| number(&counted, at) as u64);
+        Ok((counts, counted.into_iter().nth(4).flatten()))
     }
 
     fn copy(&mut self, sql: &str) -> Result<Result<Copied, Error>, Broken> {

@@ -18,6 +18,9 @@ use crate::plan::quote::identifier;
 /// How many of the first rows are looked for to guess whether a file was applied before.
 const SAMPLE_ROWS: usize = 1_000;
 
+/// The most rows that are updated one by one, by their places.
+const PLACES_MAX: usize = 50_000;
+
 /// The short way of a load, if there is one: for a file whose rows are told apart by a unique key of the
 /// table, refer to no other rows of it, and delete none.
 pub fn short(load: &Load, lookups: &Lookups) -> Option<Short> {
@@ -88,7 +91,8 @@ impl<'c> Way<'_, 'c> {
             compare,
             insert_all,
             insert_new,
-            update: self.update(),
+            update: self.update(false),
+            update_at: self.update(true),
             raise: self.raise(),
         }
     }
@@ -228,7 +232,7 @@ impl<'c> Way<'_, 'c> {
             None => "false".to_owned(),
         };
         statement.sql = format!(
-            "select count(*)::text, (count(*) filter (where {is_there}))::text, (count(*) filter (where {is_there} and ({differs})))::text, (count(*) filter (where not ({resolved})))::text\nfrom {rows}\n  left join {} t on {same}",
+            "select count(*)::text, (count(*) filter (where {is_there}))::text, (count(*) filter (where {is_there} and ({differs})))::text, (count(*) filter (where not ({resolved})))::text,\n  case when count(*) filter (where {is_there} and ({differs})) between 1 and {PLACES_MAX} then (array_agg(s.ctid) filter (where {is_there} and ({differs})))::text end\nfrom {rows}\n  left join {} t on {same}",
             self.load.table.sql()
         );
     }
@@ -247,16 +251,28 @@ impl<'c> Way<'_, 'c> {
             true => format!(" and not exists (select from {table} t where {})", self.same("t", statement)),
             false => String::new(),
         };
+        // An index takes sorted keys faster than it saves to keep the order of the file.
+        let keys = self.load.key.iter().filter_map(|name| self.given().find(|(given, _)| given == name));
+        let keys: Vec<String> = keys.map(|(_, operand)| self.value(operand, statement)).collect();
+        let order = if keys.is_empty() { String::new() } else { format!("\norder by {}", keys.join(", ")) };
         statement.sql = format!(
-            "insert into {table} ({}){overriding}\nselect {}\nfrom {rows}\nwhere {resolved}{unless}",
+            "insert into {table} ({}){overriding}\nselect {}\nfrom {rows}\nwhere {resolved}{unless}{order}",
             names.join(", "),
             values.join(", ")
         );
     }
 
-    fn update(&self) -> Option<Statement> {
+    /// The update of all rows that differ, or only of those at certain places, which are the first parameter.
+    fn update(&self, at_places: bool) -> Option<Statement> {
         self.load.updates.as_ref()?;
         let mut statement = Statement::default();
+        let places = at_places.then(|| statement.bind(None, None, "the places of rows"));
+        let staged = match &places {
+            Some(places) => {
+                format!("(select * from {} where ctid = any ({places}::tid[]))", temporary(self.group))
+            }
+            None => temporary(self.group),
+        };
         let mut values = Vec::new();
         for (column, operand) in self.compared() {
             values.push(format!("{} = {}", identifier(&column.name), self.value(operand, &mut statement)));
@@ -264,7 +280,7 @@ impl<'c> Way<'_, 'c> {
         if values.is_empty() {
             return None;
         }
-        let (rows, resolved) = (self.rows(&mut statement), self.resolved(&mut statement));
+        let (rows, resolved) = (self.joined(&staged, &mut statement), self.resolved(&mut statement));
         let (same, differs) = (self.same("t", &mut statement), self.differs(&mut statement));
         let (again, same_again) = (self.rows(&mut statement), self.same("u", &mut statement));
         let keys: Vec<String> = self.load.key.iter().map(|name| format!("t.{}", identifier(name))).collect();

@@ -27,6 +27,7 @@ use crate::project::yaml::Entry;
 use crate::seed::finding::{Applied, Finding, diagnostics};
 use crate::seed::fixture::{self, Taking};
 use crate::seed::load::{Load, Rule};
+use crate::seed::warning::warnings;
 
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
@@ -309,19 +310,6 @@ fn judgement(applied: &[Applied]) -> Judgement {
         _ => None,
     };
     Judgement { outcome, detail, problem: None }
-}
-
-/// What to look at in tables of which rows may be hidden.
-fn warnings(loads: &[Load]) -> Vec<Diagnostic> {
-    let secured = loads.iter().filter(|load| load.table.is_secured);
-    let warning = |load: &Load| {
-        let name = &load.table.name;
-        Diagnostic::warning(format!("row-level security may hide rows of `{name}` from this role"))
-            .at_place(load.place.clone())
-            .note("a row that is there and hidden counts as missing, and is not deleted or updated")
-            .help("seed as the table's owner, or as a role with BYPASSRLS")
-    };
-    secured.map(warning).collect()
 }
 
 /// Where every load is for an empty table only, and no table is.

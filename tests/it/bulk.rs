@@ -64,11 +64,6 @@ fn a_file_is_a_fixture_and_refers_to_parents_by_name() {
     let expected =
         ["a|Oslo|10|100.00|null|", "b|Be, \"x\"|20|1.50|2026-01-02|null", "c|a\nline|null|null|infinity|x"];
     settles(&database, &[("t.csv", file)], "created    t +3", &expected);
-    assert_eq!(
-        database.rows("select string_agg(code, '' order by id) from t"),
-        ["bac"],
-        "in the file's order"
-    );
 }
 
 #[test]

@@ -229,6 +229,9 @@ fn what_would_go_wrong_in_silence_is_told() {
         ("day: 1-2-26", "may be several days"),
         ("at: '01.02.2026 10:00'", "may be several days"),
         ("small: abcd", "4 characters"),
+        ("rank: 1_000", "`1_000` is a number that not every PostgreSQL reads"),
+        ("rank: 0x1F", "`0x1F` is a number"),
+        ("amount: .inf", "write `Infinity`"),
         ("amount: 1.25", "not exactly representable"),
         ("name: \"a\\0b\"", "NUL"),
     ] {
@@ -245,6 +248,29 @@ fn what_would_go_wrong_in_silence_is_told() {
         &["t.csv:3:3", "may be several days"],
     );
     assert_eq!(database.rows("select count(*) from t"), ["2"]);
+}
+
+#[test]
+fn values_that_may_mean_something_else_are_warned_of() {
+    let database = Database::create();
+    database
+        .execute("create table t (name varchar(9) primary key, at timestamptz, settings jsonb, note text)");
+    let fixture = "- {name: a, at: '2026-01-02 03:04', settings: '{\"a\": 1}', note: x}\n- name: |\n    b\n  at: 2026-01-02 03:04:05\n  settings: 'text'\n  note: |\n    kept\n- {name: c, at: 2026-01-02, settings: {a: 1}, note: null}\n- {name: d, at: 2026-01-02 03:04:05Z, settings: null, note: y}\n";
+    let output = seed(&database, &[("t.yaml", fixture)]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    for words in [
+        "warning: `at` is a time without a zone, which is taken for UTC",
+        "t.yaml:1:17",
+        "and once more",
+        "warning: `settings` holds JSON inside of a JSON string",
+        "$json",
+        "warning: `name` ends with an empty line",
+        "`|-`",
+        "t +4",
+    ] {
+        assert!(output.text.contains(words), "`{words}` is not in {}", output.text);
+    }
+    assert_eq!(output.text.matches("warning").count(), 3, "{}", output.text);
 }
 
 #[test]
