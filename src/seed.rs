@@ -13,7 +13,7 @@
 //!    and [`remove`] deletes what shall not be there;
 //! 5. [`answer`] says what happened and [`problems`] what is wrong, by row; [`finding`] puts it into words.
 //!
-//! The rows of a [`file`] are not in the statement: an [`mod@intake`] lays them into a temporary table that it
+//! The rows of a [`mod@file`] are not in the statement: an [`mod@intake`] lays them into a temporary table that it
 //! reads, and the [`mod@short`] way saves it where counts alone tell that all is well.
 //!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which
