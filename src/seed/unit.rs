@@ -1,7 +1,8 @@
 //! Units: loads that have to see each other's rows, in an order in which parents come first.
 //!
 //! Without files everything is one unit, and one statement. A file's rows are better off alone, unless
-//! they and others refer to each other in a circle.
+//! they and others refer to each other in a circle, or rows that are deleted were referred to until then:
+//! foreign keys are checked at the end of each statement.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use super::load::Load;
 /// Loads in the order of their units, numbered anew, and the units.
 pub fn ordered(loads: Vec<Load>) -> (Vec<Load>, Vec<Range<usize>>) {
     let has_file = |load: &Load| load.groups.iter().any(|group| group.file.is_some());
-    let parents: Vec<Vec<usize>> = loads.iter().map(|load| parents(load, &loads)).collect();
+    let parents: Vec<Vec<usize>> = loads.iter().map(|load| before(load, &loads)).collect();
     let files: Vec<bool> = loads.iter().map(has_file).collect();
     let units = units(&parents, &files);
     let mut places: Vec<Option<Load>> = loads.into_iter().map(Some).collect();
@@ -34,12 +35,36 @@ pub fn number(loads: &mut [Load]) {
     }
 }
 
-/// The loads of tables that a load's rows refer to, itself left out.
-fn parents(load: &Load, loads: &[Load]) -> Vec<usize> {
-    let tables = load.parents();
-    let is_parent =
-        |(_, other): &(usize, &Load)| other.number != load.number && tables.contains(&other.table.oid);
-    loads.iter().enumerate().filter(is_parent).map(|(at, _)| at).collect()
+/// The loads that must not come behind a load: those of its parents, and those that may let go of rows which
+/// it deletes.
+fn before(load: &Load, loads: &[Load]) -> Vec<usize> {
+    let is_before = |(_, other): &(usize, &Load)| {
+        other.number != load.number && (refers(load, other) || refers(other, load) && lets_go(other, load))
+    };
+    loads.iter().enumerate().filter(is_before).map(|(at, _)| at).collect()
+}
+
+/// Whether rows of a load refer to the table of another, by name or by value.
+fn refers(load: &Load, parent: &Load) -> bool {
+    let parent = parent.table.oid;
+    load.parents().contains(&parent)
+        || load.table.foreign_keys.iter().any(|key| {
+            key.parent == parent && key.columns.iter().all(|name| load.deletes() || may_fill(load, name))
+        })
+}
+
+/// Whether rows that a load inserts may have a value in a column.
+fn may_fill(load: &Load, name: &str) -> bool {
+    load.table.column(name).is_some_and(|column| column.default.is_some())
+        || load
+            .groups
+            .iter()
+            .any(|group| group.targets().iter().any(|target| target.columns().contains(&name)))
+}
+
+/// Whether a load may take away references to rows that its parent deletes.
+fn lets_go(load: &Load, parent: &Load) -> bool {
+    parent.deletes() && (load.deletes() || load.updates.is_some())
 }
 
 /// Groups loads by who refers to whom: circles stay together, parents come first, and neighbours

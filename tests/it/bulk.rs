@@ -140,6 +140,28 @@ fn files_and_written_rows_find_each_other_whatever_their_order() {
 }
 
 #[test]
+fn files_that_refer_by_id_come_behind_their_parents_and_go_before_them() {
+    let database = Database::create();
+    database.execute(
+        "create table z (id int primary key, name text);
+         create table t (id int primary key, z_id int not null references z);
+         create table a (id int primary key, t_id int references t);",
+    );
+    let files = [
+        ("a.csv", "id,t_id\n1,1\n2,\n"),
+        ("t.csv", "id,z_id\n1,7\n2,8\n"),
+        ("z.ndjson", "{\"id\": 7, \"name\": \"x\"}\n{\"id\": 8}\n"),
+    ];
+    let counts = "select (select count(*) from a), (select count(*) from t), (select count(*) from z)";
+    let output = seed(&database, &files, &["seed"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(database.rows(counts), ["2|2|2"]);
+    let output = seed(&database, &files, &["unseed", "z", "t", "a"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(database.rows(counts), ["0|0|0"]);
+}
+
+#[test]
 fn keys_that_are_references_and_keys_without_an_index_go_the_long_way() {
     let database = Database::create();
     database.execute(
