@@ -109,6 +109,7 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
             keys: Vec::new(),
             indexes: Vec::new(),
             foreign_keys: Vec::new(),
+            partitions_refer_to: Vec::new(),
             kind: TableKind::of(text(row, 4)),
             is_secured: text(row, 5) == "t",
             has_insert_trigger: false,
@@ -157,6 +158,10 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
             parent,
             parent_columns: named(parent, text(row, 5))?,
         });
+    }
+    for row in of("partition") {
+        let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
+        table.partitions_refer_to.push(text(row, 2).parse().ok()?);
     }
     for row in of("trigger") {
         let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
@@ -260,6 +265,9 @@ where i.indrelid = any (current_setting('seedbed.tables')::oid[]) and i.indisuni
 select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text, k.oid, k.conparentid
 from pg_catalog.pg_constraint k
 where k.conrelid = any (current_setting('seedbed.tables')::oid[]) and k.contype = 'f';
+select distinct 'partition', i.inhparent, k.confrelid
+from pg_catalog.pg_inherits i join pg_catalog.pg_constraint k on k.conrelid = i.inhrelid
+where i.inhparent = any (current_setting('seedbed.tables')::oid[]) and k.contype = 'f' and k.conparentid = 0;
 select 'trigger', t.tgrelid, t.tgtype & 2 = 2 from pg_catalog.pg_trigger t
 where t.tgrelid = any (current_setting('seedbed.tables')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4";
 

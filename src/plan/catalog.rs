@@ -37,6 +37,8 @@ pub struct Table {
     pub indexes: Vec<IndexKey>,
     /// Its foreign keys.
     pub foreign_keys: Vec<ForeignKey>,
+    /// The tables that foreign keys of its partitions lead to.
+    pub partitions_refer_to: Vec<u32>,
     /// What it is.
     pub kind: TableKind,
     /// Whether row-level security holds for us, so that there may be rows we do not see.

@@ -174,7 +174,8 @@ fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
         Rule::KeyIsMissing => {
             let same = same_key(load, group, lookups, "s", true);
             // A row whose parent is not there is new, whatever NULL may be equal to: its parent is missed.
-            let unfound = lookups.counts(group).map(|count| format!(" or {count} = 0")).collect::<String>();
+            let finds = lookups.of_key(load, group);
+            let unfound: String = finds.map(|find| format!(" or {} = 0", lookups.count(find))).collect();
             format!("(not exists (select from {} t where {same}){unfound})", load.table.sql())
         }
     }

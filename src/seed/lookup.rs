@@ -140,22 +140,57 @@ impl<'c> Lookups<'c> {
                 find.parent.sql(), conditions.join(" and ")
             ));
             if self.needed.contains_key(&find.parent.oid) {
-                joins.push_str(&format!(
-                    "\n  left join lateral (\n    select count(*) as n, {results} from added_{} p where p.is_new and {}\n  ) as m{number} on true",
-                    find.parent.oid, conditions.join(" and ")
-                ));
+                joins.push_str(
+                    &self.join_of_added(find, &results, |operand| self.operand(finds, operand, alias, early)),
+                );
             }
         }
         joins
     }
 
-    /// How many rows each early lookup of a group finds, in the select that joins them.
-    pub fn counts<'s>(&'s self, group: &Group) -> impl Iterator<Item = String> + 's {
-        let finds = self.groups[&group.suffix].finds.iter().filter(|find| find.is_early);
-        finds.map(|find| match self.needed.contains_key(&find.parent.oid) {
-            true => format!("t{0}.n + m{0}.n", find.number),
+    /// The join that finds a parent among the rows that are added. There is no index on these, so they are
+    /// grouped by what is looked for, once for all rows.
+    fn join_of_added(&self, find: &Find, results: &str, value: impl Fn(&Operand) -> String) -> String {
+        let (mut keys, mut same, mut is_null) = (Vec::new(), Vec::new(), String::new());
+        for (column, operand) in &find.conditions {
+            let own = format!("p.{}", identifier(&column.name));
+            if *operand == Operand::Null {
+                is_null.push_str(&format!(" and {own} is null"));
+                continue;
+            }
+            let number = keys.len() + 1;
+            let name = format!("m{}.k{number}", find.number);
+            same.push(format!("{name} = {}", column.comparable(&value(operand))));
+            keys.push(format!("{} as k{number}", column.comparable(&own)));
+        }
+        let selected: String = keys.iter().map(|key| format!(", {key}")).collect();
+        let numbers: Vec<String> =
+            (1..=keys.len()).map(|at| (find.parent_columns.len() + 1 + at).to_string()).collect();
+        let (groups, same) = match keys.is_empty() {
+            true => (String::new(), "true".to_owned()),
+            false => (format!(" group by {}", numbers.join(", ")), same.join(" and ")),
+        };
+        format!(
+            "\n  left join (\n    select count(*) as n, {results}{selected} from added_{} p where p.is_new{is_null}{groups}\n  ) as m{} on {same}",
+            find.parent.oid, find.number
+        )
+    }
+
+    /// The lookups that a group's rows are told apart by. Where one finds nothing no row is meant, whatever
+    /// NULL may be equal to.
+    pub fn of_key<'s>(&'s self, load: &'s Load, group: &Group) -> impl Iterator<Item = &'s Find<'c>> {
+        let is_of_key = |find: &&Find| {
+            !find.is_nested && find.columns.iter().any(|column| load.key.contains(&column.as_str()))
+        };
+        self.groups[&group.suffix].finds.iter().filter(is_of_key)
+    }
+
+    /// How many rows a lookup finds, in the select that joins it.
+    pub fn count(&self, find: &Find) -> String {
+        match self.needed.contains_key(&find.parent.oid) {
+            true => format!("t{0}.n + coalesce(m{0}.n, 0)", find.number),
             false => format!("t{}.n", find.number),
-        })
+        }
     }
 
     /// The columns those joins add.
@@ -164,12 +199,7 @@ impl<'c> Lookups<'c> {
         let finds = &self.groups[&group.suffix].finds;
         for find in finds.iter().filter(|find| find.is_early == early) {
             let number = find.number;
-            let added = if self.needed.contains_key(&find.parent.oid) {
-                format!(" + m{number}.n")
-            } else {
-                String::new()
-            };
-            outputs.push_str(&format!(", t{number}.n{added} as r{number}_n"));
+            outputs.push_str(&format!(", {} as r{number}_n", self.count(find)));
             for at in 1..=find.parent_columns.len() {
                 outputs.push_str(&format!(", {} as r{number}_v{at}", self.joined(find, at)));
             }

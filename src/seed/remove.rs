@@ -97,10 +97,10 @@ pub fn deletes(load: &Load, lookups: &Lookups) -> Vec<String> {
     expressions
 }
 
-/// The condition under which the table's row `t` is the row `x` that is to be removed. One whose parent is
-/// not there is not there either, whatever NULL may be equal to.
+/// The condition under which the table's row `t` is the row `x` that is to be removed. One whose key names a
+/// parent that is not there is not there either.
 pub fn same_row(load: &Load, group: &Group, lookups: &Lookups) -> String {
-    let finds = lookups.groups[&group.suffix].finds.iter();
+    let finds = lookups.of_key(load, group);
     let found: String = finds.map(|find| format!(" and x.r{}_n = 1", find.number)).collect();
     same_key(load, group, lookups, "x", false) + &found
 }

@@ -48,6 +48,7 @@ fn before(load: &Load, loads: &[Load]) -> Vec<usize> {
 fn refers(load: &Load, parent: &Load) -> bool {
     let parent = parent.table.oid;
     load.parents().contains(&parent)
+        || load.table.partitions_refer_to.contains(&parent)
         || load.table.foreign_keys.iter().any(|key| {
             key.parent == parent && key.columns.iter().all(|name| load.deletes() || may_fill(load, name))
         })

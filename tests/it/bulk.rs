@@ -432,3 +432,16 @@ fn many_written_rows_go_the_same_way_and_keep_their_places() {
         &["t.yaml:3001:31", "`countries` has no row with code = 'NX'"],
     );
 }
+
+#[test]
+fn rows_that_are_there_need_no_parents_and_can_be_removed_without() {
+    let database = database();
+    database.execute("insert into t (code, name, country_id) values ('a', 'x', 10)");
+    let files = [("t.yaml", "- {code: a, name: x, country: NX}\n"), ("countries.yaml", "- {code: NO}\n")];
+    let output = seed(&database, &files, &["seed"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert!(output.text.contains("kept 1 row that differs"), "{}", output.text);
+    let output = seed(&database, &files, &["unseed", "t"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(database.rows("select count(*) from t"), ["0"]);
+}
