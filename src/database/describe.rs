@@ -26,7 +26,7 @@ pub fn has_asked(statement: &postgres::Statement) -> bool {
 pub fn description(statement: &postgres::Statement, untyped: Vec<usize>) -> Description {
     let columns = statement.columns().iter();
     Description {
-        columns: columns.map(|it| column(it.name(), it.type_())).collect(),
+        columns: columns.map(column).collect(),
         parameters: statement.params().iter().map(own).collect(),
         untyped,
     }
@@ -39,7 +39,7 @@ pub fn found(rows: &[postgres::Row], parameters: usize) -> Found {
         values.collect::<Option<_>>()
     };
     let description = rows.first().map(|row| Description {
-        columns: row.columns().iter().map(|it| column(it.name(), it.type_())).collect(),
+        columns: row.columns().iter().map(column).collect(),
         parameters: (0..parameters).map(|_| text()).collect(),
         untyped: Vec::new(),
     });
@@ -103,8 +103,9 @@ fn date(day: i32) -> Option<String> {
     (1..=9999).contains(&year).then(|| format!("{year:04}-{month:02}-{day:02}"))
 }
 
-fn column(name: &str, theirs: &ClientType) -> Column {
-    Column { name: name.to_owned(), sql_type: own(theirs) }
+fn column(theirs: &postgres::Column) -> Column {
+    let origin = theirs.table_oid().zip(theirs.column_id());
+    Column { name: theirs.name().to_owned(), sql_type: own(theirs.type_()), origin }
 }
 
 fn text() -> Type {

@@ -18,6 +18,8 @@ pub struct Column {
     pub name: String,
     /// What its values are.
     pub sql_type: Type,
+    /// The object id of the table that it is a column of, and its number there, if it is one as it is.
+    pub origin: Option<(u32, i16)>,
 }
 
 /// A type without length and precision, so that a cast to it never cuts or rounds. A domain is the

@@ -9,6 +9,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::diagnostic::{did_you_mean, list};
+use super::matcher;
 use super::reading::Reading;
 use super::sql::expression;
 use super::yaml::{Content, Entry, Node};
@@ -46,6 +47,8 @@ pub enum Purpose {
     Find,
     /// It is a part of JSON or of an array, or something is compared with it.
     Compare,
+    /// It is what a query is expected to return.
+    Expect,
 }
 
 impl Purpose {
@@ -53,7 +56,7 @@ impl Purpose {
         match self {
             Purpose::Write => true,
             Purpose::Find => !matches!(word, "$now" | "$sql" | "$default"),
-            Purpose::Compare => word == "$json",
+            Purpose::Compare | Purpose::Expect => word == "$json",
         }
     }
 
@@ -61,7 +64,7 @@ impl Purpose {
     pub fn inside(self) -> Purpose {
         match self {
             Purpose::Write | Purpose::Find => Purpose::Find,
-            Purpose::Compare => Purpose::Compare,
+            Purpose::Compare | Purpose::Expect => self,
         }
     }
 }
@@ -118,7 +121,9 @@ pub fn check(reading: &mut Reading, name: &str, entry: &Entry, purpose: Purpose)
             Purpose::Write | Purpose::Find => {
                 "it stands for a whole column of a row that is written: give the value itself here"
             }
-            Purpose::Compare => "give the value itself here; inside of JSON there is `$json` alone",
+            Purpose::Compare | Purpose::Expect => {
+                "give the value itself here; inside of JSON there is `$json` alone"
+            }
         };
         return reading.problem_help(entry.key_span, format!("`{word}` has no place in `{name}`"), help);
     }
@@ -139,6 +144,11 @@ pub fn check_key(reading: &mut Reading, name: &str, entry: &Entry, purpose: Purp
     );
     if WORDS.contains(&key.as_str()) {
         return reading.problem_help(entry.key_span, format!("`{key}` stands alone in its map"), escape);
+    }
+    if matcher::WORDS.contains(&key.as_str()) {
+        let message = format!("`{key}` is a matcher, and has no place in `{name}`");
+        let help = "matchers say what a query is expected to return: in `rows`, `row`, `value` and `count`";
+        return reading.problem_help(entry.key_span, message, help);
     }
     let known: Vec<&str> = WORDS.iter().copied().filter(|word| purpose.allows(word)).collect();
     let near = did_you_mean(key, known.iter().copied()).filter(|help| help.starts_with("did you mean"));

@@ -1,6 +1,7 @@
 //! What a cell says: raw text, null, a list, or a map. The column's type decides what it means.
 
 use super::instruction::{self, Purpose};
+use super::matcher;
 use super::reading::Reading;
 use super::source::Span;
 use super::yaml::{Content, Entry, Node, Scalar};
@@ -19,13 +20,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Reads a row that something is compared with, and refuses cells that cannot mean anything for any
-    /// column type.
-    pub fn parse(reading: &mut Reading, node: Node, what: &str) -> Option<Row> {
-        Row::parse_for(Purpose::Compare, reading, node, what)
-    }
-
-    /// Reads a row for some purpose.
+    /// Reads a row for some purpose, and refuses cells that cannot mean anything for any column type.
     pub fn parse_for(purpose: Purpose, reading: &mut Reading, node: Node, what: &str) -> Option<Row> {
         let span = node.span;
         let cells = reading.map(node, what)?;
@@ -51,13 +46,8 @@ impl Row {
     }
 }
 
-/// Refuses a cell that has no value, or holds what PostgreSQL cannot store. It is compared with something,
-/// so no instruction but `$json` has a place in it.
-pub fn check_cell(reading: &mut Reading, name: &str, node: &Node) {
-    check_cell_for(Purpose::Compare, reading, name, node);
-}
-
-/// The same for some purpose, which decides about instructions.
+/// Refuses a cell that has no value, or holds what PostgreSQL cannot store. What it is for decides about
+/// instructions and matchers.
 pub fn check_cell_for(purpose: Purpose, reading: &mut Reading, name: &str, node: &Node) {
     match &node.content {
         Content::Empty => reading.problem_help(
@@ -70,7 +60,8 @@ pub fn check_cell_for(purpose: Purpose, reading: &mut Reading, name: &str, node:
                 .problem(node.span, format!("`{name}` holds a NUL character, which PostgreSQL text cannot"));
         }
         Content::List(items) => {
-            items.iter().for_each(|item| check_cell_for(Purpose::Compare, reading, name, item))
+            let inside = if purpose == Purpose::Expect { purpose } else { Purpose::Compare };
+            items.iter().for_each(|item| check_cell_for(inside, reading, name, item))
         }
         Content::Map(entries) => {
             if let Some(entry) = instruction::entry(node) {
@@ -79,6 +70,9 @@ pub fn check_cell_for(purpose: Purpose, reading: &mut Reading, name: &str, node:
                     check_json(reading, entry);
                 }
                 return;
+            }
+            if purpose == Purpose::Expect && entries.iter().any(|entry| entry.key.starts_with('$')) {
+                return matcher::check(reading, name, entries);
             }
             for entry in entries {
                 if entry.key.starts_with('$') {

@@ -11,10 +11,13 @@
 //!     - {name: Bob}
 //! ```
 //!
-//! `rows` are compared in any order; with `match: contains` more may come back, with
-//! `match: contained` fewer. `row` is exactly one row, `value` exactly one row of one
-//! column, `count` the number of rows. The query's columns are exactly those that the expectation
-//! names. Outcomes: `held`, `differs`.
+//! `rows` are compared in any order, unless `ordered: true`; with `match: contains` more may come back,
+//! with `match: contained` fewer. They are a list of maps, or a table between pipes below `rows: |`. `row`
+//! is exactly one row, `value` exactly one row of one column, `count` the number of rows. The query's
+//! columns are exactly those that the expectation names; with `columns: partial` what is not named is not
+//! compared. In place of a value may stand a matcher, as in `{$gt: 2}`, also inside of JSON and of lists.
+//! `key` names the columns that tell which row is which, so that a failure says which cell differs; where
+//! it is not given, a key of the table is taken that the query selects. Outcomes: `held`, `differs`.
 //!
 //! Values are read by the type of the query's own column, and parameters by the type they are used
 //! as, as in a fixture: what stands for a json column is JSON, a list is an array elsewhere.
@@ -37,36 +40,41 @@
 mod cell;
 mod columns;
 mod compile;
+mod condition;
 mod decimal;
+mod difference;
 mod equality;
+mod expected;
 mod faithful;
 mod guess;
 mod judge;
+mod matching;
+mod order;
+mod pairing;
 mod plain;
 mod table;
+mod why;
 
 use std::sync::Arc;
 
 use super::{Action, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
+use crate::plan::description::{self, Type};
 use crate::plan::{Access, Batch, Compile, CompileQuick, Shape};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span, word_length};
 use crate::project::sql::parameters::{Parameterised, parameters};
-use crate::project::value::{Row, check_cell};
-use crate::project::yaml::{Entry, Node};
-
-/// The most rows an expectation may list: more is no longer read by anybody.
-const ROWS_MAX: usize = 1_000;
-/// The most rows that are shown of those that came and were not expected, or the other way round.
-const ROWS_MORE: usize = 20;
+use crate::project::value::check_cell_for;
+use crate::project::yaml::Entry;
+use expected::{Expected, Keys};
 
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
     name: "assert",
-    keys: &["query", "with", "rows", "match", "row", "value", "count"],
+    keys: &["query", "with", "rows", "match", "ordered", "columns", "key", "row", "value", "count", "text"],
     outcomes: &[Outcome::Held, Outcome::Differs],
     accepted: &[Outcome::Held],
     parse,
@@ -85,72 +93,26 @@ pub struct Assert {
     expected: Expected,
     /// Where that is said.
     expected_span: Span,
-}
-
-/// What must come back.
-#[derive(Debug)]
-enum Expected {
-    /// These rows, in any order. All of them give the same columns.
-    Rows(Vec<Row>, Match),
-    /// One value.
-    Value(Node),
-    /// This many rows.
-    Count(u64),
-}
-
-/// How the rows that come back relate to those that are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Match {
-    /// They are the same.
-    Exact,
-    /// All that are listed are among them.
-    Contains,
-    /// All of them are listed.
-    Contained,
-}
-
-impl Match {
-    const WORDS: &[(&str, Match)] =
-        &[("exact", Match::Exact), ("contains", Match::Contains), ("contained", Match::Contained)];
+    /// Whether values are compared by their texts, letter by letter.
+    is_text: bool,
 }
 
 fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
-    let (mut query, mut with, mut expected, mut matching) = (None, Vec::new(), None, None);
+    let (mut query, mut with, mut is_text) = (None, Vec::new(), false);
+    let mut keys = Keys::default();
     for entry in entries {
-        let key_span = entry.key_span;
+        let Some(entry) = keys.read(reading, entry) else { continue };
         match entry.key.as_str() {
             "query" => query = reading.passage(entry.value, "`query`"),
             "with" => {
                 with = reading.map(entry.value, "`with`")?;
                 for parameter in &with {
-                    check_cell(reading, &parameter.key, &parameter.value);
+                    check_cell_for(Purpose::Compare, reading, &parameter.key, &parameter.value);
                 }
             }
-            "rows" | "row" | "value" | "count" if expected.is_some() => {
-                reading.problem_help(
-                    key_span,
-                    "two expectations for one query",
-                    "keep one of `rows`, `row`, `value` and `count`",
-                );
-            }
-            "rows" => {
-                let items = reading.list(entry.value, "`rows`")?;
-                let rows: Vec<Row> =
-                    items.into_iter().filter_map(|item| Row::parse(reading, item, "a row")).collect();
-                check_rows(reading, &rows, key_span);
-                expected = Some((Expected::Rows(rows, Match::Exact), key_span));
-            }
-            "match" => matching = Some((reading.choice(entry.value, "match", Match::WORDS)?, key_span)),
-            "row" => {
-                let row = Row::parse(reading, entry.value, "`row`")?;
-                expected = Some((Expected::Rows(vec![row], Match::Exact), key_span));
-            }
-            "value" => {
-                check_cell(reading, "value", &entry.value);
-                expected = Some((Expected::Value(entry.value), key_span));
-            }
-            "count" => {
-                expected = Some((Expected::Count(reading.whole_number(entry.value, "`count`")?), key_span))
+            "text" => {
+                let words = &[("true", true), ("false", false)];
+                is_text = reading.choice(entry.value, "value of `text`", words).unwrap_or_default();
             }
             _ => reading.unknown_key(&entry, "an `assert` step", KIND.keys),
         }
@@ -158,27 +120,17 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
     if query.is_none() {
         reading.problem_help(span, "this step asserts nothing", "write the `query` whose rows are compared");
     }
-    if expected.is_none() {
-        reading.problem_help(
-            span,
-            "this step expects nothing",
-            "say what the query returns: `rows:`, `row:`, `value:` or `count:`",
-        );
-    }
-    if let Some((chosen, span)) = matching {
-        match &mut expected {
-            Some((Expected::Rows(rows, _), _)) if rows.is_empty() && chosen == Match::Contains => {
-                reading.problem_help(span, "every result contains no rows", "list one, or leave `match` out");
-            }
-            Some((Expected::Rows(_, matching), _)) => *matching = chosen,
-            _ => reading.problem_help(span, "`match` belongs to `rows`", "leave it out"),
-        }
-    }
+    let expected = keys.expected(reading, span);
     let query = query?;
     let sql = understand(reading, &query)?;
     let with = bind(reading, &query, &sql, with)?;
     let (expected, expected_span) = expected?;
-    Some(Box::new(Arc::new(Assert { query, sql, with, expected, expected_span })))
+    Some(Box::new(Arc::new(Assert { query, sql, with, expected, expected_span, is_text })))
+}
+
+/// The type that everything is compared as where its text is.
+fn text_type() -> Type {
+    Type { sql: "text".to_owned(), kind: description::Kind::Plain }
 }
 
 /// Numbers the query's parameters, and refuses what is not one statement.
@@ -265,26 +217,6 @@ fn bind(
     (bound.len() == names.len()).then_some(bound)
 }
 
-fn check_rows(reading: &mut Reading, rows: &[Row], span: Span) {
-    if rows.len() > ROWS_MAX {
-        reading.problem_help(
-            span,
-            format!("an expectation lists at most {ROWS_MAX} rows, and this one {}", rows.len()),
-            "compare a `count` or a sum instead",
-        );
-    }
-    let Some(first) = rows.first() else { return };
-    let names =
-        |row: &Row| row.cells.iter().map(|cell| cell.key.clone()).collect::<std::collections::BTreeSet<_>>();
-    for row in &rows[1..] {
-        if names(row) != names(first) {
-            let context = (first.span, "the first row gives others".to_owned());
-            let problem = reading.problem(row.span, "every row gives the same columns");
-            problem.context = Some(context);
-        }
-    }
-}
-
 impl Action for Arc<Assert> {
     fn check(&self, _: &Project, _: &Arc<Source>, _: &mut Vec<Diagnostic>) {}
 
@@ -296,13 +228,14 @@ impl Action for Arc<Assert> {
         false
     }
 
-    fn compile(&self, step: &Step, _: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+    fn compile(&self, step: &Step, project: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let now = project.outside.now.clone();
         let (assert, source) = (self.clone(), step.source.clone());
         let query = assert.described(&source);
         let guess = guess::guess(&assert, &source);
         let (short, file) = (assert.clone(), source.clone());
         let quick: CompileQuick = Box::new(move |description| short.quick(description, &file));
-        let compile: Compile = Box::new(move |description| assert.question(description, &source));
+        let compile: Compile = Box::new(move |description| assert.question(description, &source, &now));
         Ok(Batch {
             access: Access::Read,
             shape: Shape::Described { query, guess, quick, compile },

@@ -1,21 +1,50 @@
 //! The one statement an assertion becomes, when the columns of its query are known.
 //!
 //! The author's query is a subselect whose columns get names of ours, so that no name of the author's
-//! can be in the way. What is expected travels as one text array a column.
+//! can be in the way. What is expected travels as one text array a column. The server reads, orders and
+//! hashes values by their types; which row is which is found out here.
 
 use std::sync::Arc;
 
 use super::columns::Compared;
+use super::condition::{Conditions, Edge, edge, edge_texts, edges, misplaced, ordering};
 use super::equality::form;
+use super::expected::{Expected, Match};
 use super::faithful::{self, Leaf};
 use super::judge::{Expectation, judge_count, judge_rows};
-use super::{Assert, Expected, Match, ROWS_MORE, cell};
-use crate::plan::description::{Description, Type};
+use super::{Assert, cell};
+use crate::plan::description::{Description, Kind, Type};
 use crate::plan::staged::Cell;
 use crate::plan::{Answer, Locate, Question, Statement, Value};
 use crate::project::diagnostic::Diagnostic;
+use crate::project::matcher;
 use crate::project::source::{Place, Source};
-use crate::project::yaml::Content;
+use crate::project::value::json_text;
+use crate::project::yaml::{Content, Node};
+
+/// The most rows that are taken from the server to be paired.
+pub const SEEN_MAX: usize = 100_000;
+/// How many rows more than are listed are taken where others cannot be among them anyway.
+const SEEN_MORE: usize = 1_000;
+/// The most bytes of text that are taken along, to be shown.
+const SHOWN_MAX: usize = 16 << 20;
+/// The most different matchers of one expectation, beside those that only compare.
+const CONDITIONS_MAX: usize = 1_000;
+/// The columns of an answer that come before those of the query.
+pub const LEADING: usize = 6;
+
+/// What is compared in a cell.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'n> {
+    /// Nothing.
+    Any,
+    /// That it is this value.
+    Same(&'n Node),
+    /// That it lies between edges.
+    Inside([Option<Edge<'n>>; 2]),
+    /// That the condition of this number holds.
+    Holds(usize),
+}
 
 impl Assert {
     /// The query as the author wrote it, to be described.
@@ -31,42 +60,59 @@ impl Assert {
 
     /// The statement for a query with these columns.
     pub(super) fn question(
-        &self,
+        self: &Arc<Assert>,
         description: &Description,
         source: &Arc<Source>,
+        now: &str,
     ) -> Result<Question, Vec<Diagnostic>> {
         let compared = self.compared(description, source)?;
         let mut statement = Statement::default();
         let mut problems = Vec::new();
         self.bind_parameters(&mut statement, description, source, &mut problems);
         let place = Place::new(source, self.expected_span);
-        // Rows without columns can only be counted.
-        let counted = match self.expected {
-            Expected::Count(count) => Some(count as usize),
-            Expected::Rows(..) if compared.columns.is_empty() => Some(0),
-            _ => None,
-        };
-        let question = if let Some(count) = counted {
-            self.embed(&mut statement, source, "select count(*)::text from (\n", ") as q");
-            let judge = Box::new(move |answer: &Answer| Ok(judge_count(answer, count, &place)));
-            Question { statement, judge }
-        } else {
-            let matching = match self.expected {
-                Expected::Rows(_, matching) => matching,
-                _ => Match::Exact,
-            };
-            let leaves = self.compile_rows(&mut statement, &compared, matching, source, &mut problems);
-            let expectation = Expectation {
-                names: compared.columns.iter().map(|column| column.name.clone()).collect(),
-                rows: compared.rows.len(),
-                matching,
-                noun: if matches!(self.expected, Expected::Value(_)) { "value" } else { "row" },
-                place,
-                leaves,
-            };
-            Question { statement, judge: Box::new(move |answer| judge_rows(answer, &expectation)) }
+        let question = match &self.expected {
+            Expected::Count(node) => {
+                self.count(&mut statement, node, source, now, &mut problems);
+                let wanted = matcher::words(node, &json_text);
+                let judge = Box::new(move |answer: &Answer| Ok(judge_count(answer, &wanted, &place)));
+                Question { statement, judge }
+            }
+            // Rows without columns can only be counted.
+            _ if compared.columns.is_empty() => {
+                let before = "select count(*)::text, (count(*) = 0)::text from (\n";
+                self.embed(&mut statement, source, before, ") as q");
+                let judge = Box::new(move |answer: &Answer| Ok(judge_count(answer, "0", &place)));
+                Question { statement, judge }
+            }
+            _ => {
+                let mut rows =
+                    Rows { assert: self, statement: &mut statement, source, now, compared: &compared };
+                let (wanted, leaves) = rows.compile(&mut problems);
+                let expectation = Expectation::new(self, &compared, &wanted, leaves, source);
+                Question { statement, judge: Box::new(move |answer| judge_rows(answer, &expectation)) }
+            }
         };
         if problems.is_empty() { Ok(question) } else { Err(problems) }
+    }
+
+    /// Counts the rows, and says whether their number is the one expected.
+    fn count(
+        &self,
+        statement: &mut Statement,
+        node: &Node,
+        source: &Arc<Source>,
+        now: &str,
+        problems: &mut Vec<Diagnostic>,
+    ) {
+        let mut conditions = Conditions { statement, source, now, name: "count" };
+        let number = Type { sql: "int8".to_owned(), kind: Kind::Plain };
+        match conditions.of("count(*)", &number, node) {
+            Ok(condition) => {
+                let before = format!("select count(*)::text, ({condition})::text from (\n");
+                self.embed(statement, source, &before, ") as q");
+            }
+            Err(problem) => problems.push(problem),
+        }
     }
 
     /// The values under `with`, each by the type that the query uses it as.
@@ -91,101 +137,6 @@ impl Assert {
         }
     }
 
-    /// One statement that runs the query once, reads what is expected by the types of its columns, and
-    /// pairs equal rows, the second of a kind with the second. It answers with the number of rows, with
-    /// those that have no partner, and with how it reads the texts that are returned here.
-    fn compile_rows(
-        &self,
-        statement: &mut Statement,
-        compared: &Compared,
-        matching: Match,
-        source: &Arc<Source>,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Vec<Leaf> {
-        let (mut arrays, mut leaves, mut readings) = (Vec::new(), Vec::new(), String::new());
-        for (at, column) in compared.columns.iter().enumerate() {
-            let nodes = compared.rows.iter().map(|row| row[at]);
-            let mut texts = Vec::with_capacity(compared.rows.len());
-            let mut lossy: Vec<Leaf> = Vec::new();
-            for node in nodes {
-                let place = Place::new(source, node.span);
-                match cell::text(node, &column.sql_type, &column.name, &place) {
-                    Ok(text) => texts.push(text),
-                    Err(problem) => problems.push(problem),
-                }
-                if let Some(text) = texts.last().cloned().flatten() {
-                    let (type_name, what) = (column.sql_type.sql.clone(), column.name.clone());
-                    statement.staged.cells.push(Cell {
-                        text,
-                        type_name,
-                        place,
-                        what,
-                        is_secret: false,
-                        owner: None,
-                    });
-                }
-                if node.content != Content::Null {
-                    lossy.extend(faithful::leaves(node, &column.sql_type, source));
-                }
-            }
-            arrays.push(format!("{}::text[]", statement.bind_list(texts)));
-            if let Some(first) = lossy.first() {
-                let (read, is_exact) = faithful::reading(&first.type_name);
-                let texts = lossy.iter().map(|leaf| Some(leaf.text.clone())).collect();
-                let list = statement.bind_list(texts);
-                let (before, nulls) = (leaves.len(), ", null".repeat(compared.columns.len() - 1));
-                readings.push_str(&format!(
-                    "\nunion all select 'read', (n + {before})::text, ({is_exact})::text, {read}{nulls} from unnest({list}::text[]) with ordinality as u(t, n)"
-                ));
-                leaves.extend(lossy);
-            }
-        }
-        let types: Vec<&Type> = compared.columns.iter().map(|column| &column.sql_type).collect();
-        let each = |part: &dyn Fn(usize, &Type) -> String| -> String {
-            let parts: Vec<String> = types.iter().enumerate().map(|(at, it)| part(at + 1, it)).collect();
-            parts.join(", ")
-        };
-        let names = each(&|at, _| format!("c{at}"));
-        let values = each(&|at, it| format!("q.c{at}::{} as c{at}", it.sql));
-        let texts = each(&|at, _| format!("c{at}::text"));
-        let key = each(&|at, it| form(&format!("c{at}"), it));
-        let paired = |rows: &str| {
-            format!(
-                "select *, row_number() over (partition by key order by n) as copy from (select *, jsonb_build_array({key}) as key from {rows}) as k"
-            )
-        };
-        let unpaired = |rows: &str, others: &str, wanted: bool| {
-            let more = if wanted { "" } else { " and false" };
-            format!(
-                "select * from {rows} as a where not exists (select from {others} as b where b.key = a.key and b.copy = a.copy){more}"
-            )
-        };
-        let behind = format!(
-            ") as q({names})
-),
-expected as materialized (
-  select q.n, {values} from unnest({arrays}) with ordinality as q({names}, n)
-),
-found_keys as ({found}),
-expected_keys as ({expected}),
-missing as ({missing}),
-extra as ({extra})
-select 'found', (select count(*) from found)::text, (select count(*) from extra)::text, {nulls}
-union all select 'missing', n::text, null, {texts} from missing
-union all (select 'extra', n::text, null, {texts} from extra order by extra.n limit {ROWS_MORE}){readings}",
-            arrays = arrays.join(", "),
-            found = paired("found"),
-            expected = paired("expected"),
-            missing = unpaired("expected_keys", "found_keys", matching != Match::Contained),
-            extra = unpaired("found_keys", "expected_keys", matching != Match::Contains),
-            nulls = each(&|_, _| "null".to_owned()),
-        );
-        let before =
-            format!("with found as materialized (\nselect row_number() over () as n, {values} from (\n");
-        self.embed(statement, source, &before, &behind);
-        leaves
-    }
-
     /// The author's query between two pieces of SQL, and how to find its characters again.
     pub(super) fn embed(&self, statement: &mut Statement, source: &Arc<Source>, before: &str, behind: &str) {
         statement.sql = format!("{before}{}\n{behind}", self.sql.sql);
@@ -204,4 +155,365 @@ union all (select 'extra', n::text, null, {texts} from extra order by extra.n li
             Some((Place::new(&source, source.within(query.span, &query.text, offset)), None))
         })
     }
+}
+
+/// The statement for rows, while it is written.
+struct Rows<'a> {
+    assert: &'a Assert,
+    statement: &'a mut Statement,
+    source: &'a Arc<Source>,
+    now: &'a str,
+    compared: &'a Compared<'a>,
+}
+
+impl<'a> Rows<'a> {
+    /// Writes one statement that runs the query once and reads what is expected by the types of its columns.
+    /// It answers with the number of rows, with hashes, ranks and conditions of each, with the same of those
+    /// that are listed, with how it reads the texts that are returned here, and with the keys of the table
+    /// that the columns are from.
+    fn compile(&mut self, problems: &mut Vec<Diagnostic>) -> (Vec<Vec<Wanted<'a>>>, Vec<Leaf>) {
+        let types = &self.compared.types;
+        let count = types.len();
+        let (wanted, conditions) = self.wanted(problems);
+        let is_same = |at: &usize| wanted.iter().any(|row| matches!(row[*at], Wanted::Same(_)));
+        let is_inside = |at: &usize| wanted.iter().any(|row| matches!(row[*at], Wanted::Inside(_)));
+        let same: Vec<usize> = (0..count).filter(is_same).collect();
+        let inside: Vec<usize> = (0..count).filter(is_inside).collect();
+        let is_common = |at: &usize| wanted.iter().all(|row| matches!(row[*at], Wanted::Same(_)));
+        // Where rows may come that are not listed, only those are taken that may be meant.
+        let telling: Vec<usize> = match self.compared.key.as_slice() {
+            [] => same.iter().copied().filter(is_common).collect(),
+            key => key.to_vec(),
+        };
+        let leaves = self.leaves(&wanted);
+        let each = |part: &dyn Fn(usize, &Type) -> String| -> String {
+            let parts: Vec<String> = types.iter().enumerate().map(|(at, it)| part(at + 1, it)).collect();
+            parts.join(", ")
+        };
+        let names = each(&|at, _| format!("c{at}"));
+        let values = each(&|at, it| format!("q.c{at}::{} as c{at}", it.sql));
+        let nulls = ", null".repeat(count);
+        let texts = each(&|at, _| format!("c{at}::text as t{at}"));
+        let hashes = |columns: &[usize]| {
+            let hash = |at: &usize| {
+                let form = form(&format!("c{}", at + 1), &types[*at]);
+                format!("coalesce(jsonb_hash_extended({form}, 0)::text, '-')")
+            };
+            match columns.is_empty() {
+                true => "''".to_owned(),
+                false => {
+                    format!("concat_ws(' ', {})", columns.iter().map(hash).collect::<Vec<_>>().join(", "))
+                }
+            }
+        };
+        let mut parts = String::new();
+        if !same.is_empty() {
+            let arrays = self.arrays(&wanted, problems);
+            parts.push_str(&format!(
+                ",\nexpected as materialized (\n  select n, {} as same, {} as telling, {texts} from (\n    select q.n, {values} from unnest({arrays}) with ordinality as q({names}, n)) as e\n)",
+                hashes(&same),
+                hashes(&telling),
+            ));
+        }
+        for at in &inside {
+            parts.push_str(&self.ranks(*at, &wanted));
+        }
+        let rank = |at: &usize| format!("coalesce(r{0}.r::text, '-')", at + 1);
+        let ranks: Vec<String> = inside.iter().map(rank).collect();
+        let joins: String = inside
+            .iter()
+            .map(|at| format!(" left join r{0} on r{0}.who = 'f' and r{0}.n = f.n", at + 1))
+            .collect();
+        let holds: Vec<String> = conditions
+            .iter()
+            .map(|condition| format!("case when {condition} then '1' else '0' end"))
+            .collect();
+        let concat = |separator: &str, parts: &[String]| match parts.is_empty() {
+            true => "''".to_owned(),
+            // A function takes at most a hundred arguments.
+            false if separator.is_empty() => format!("array_to_string(array[{}], '')", parts.join(", ")),
+            false => format!("array_to_string(array[{}], '{separator}')", parts.join(", ")),
+        };
+        let (matching, listed) = match &self.assert.expected {
+            Expected::Rows(rows) => (rows.matching, rows.rows.len()),
+            _ => (Match::Exact, 1),
+        };
+        let only = match matching == Match::Contains && !telling.is_empty() {
+            true => format!(" where {} in (select telling from expected)", hashes(&telling)),
+            false => String::new(),
+        };
+        let limit = if matching == Match::Contains { SEEN_MAX + 1 } else { listed + SEEN_MORE };
+        parts.push_str(&format!(
+            ",
+seen as materialized (
+  select f.n, {same} as same, {ranks} as ranks, {holds} as holds, {texts},
+    sum(octet_length(f::text)) over (order by f.n) as size
+  from (select * from found{only} order by n limit {limit}) as f{joins}
+)
+select 'found', (select count(*) from found)::text, null, null, null, null{nulls}
+union all select 'row', n::text, same, ranks, holds, (size <= {SHOWN_MAX})::text, {shown} from seen",
+            same = hashes(&same),
+            ranks = concat(" ", &ranks),
+            holds = concat("", &holds),
+            shown = each(&|at, _| format!("case when size <= {SHOWN_MAX} then t{at} end")),
+        ));
+        if !same.is_empty() {
+            parts.push_str(&format!(
+                "\nunion all select 'same', n::text, same, null, null, null, {} from expected",
+                each(&|at, _| format!("t{at}"))
+            ));
+        }
+        for at in &inside {
+            parts.push_str(&format!(
+                "\nunion all select 'edge', n::text, '{at}', who, r::text, null{nulls} from r{} where who <> 'f'",
+                at + 1
+            ));
+        }
+        parts.push_str(&self.readings(&leaves, &nulls));
+        parts.push_str(&self.keys(&nulls));
+        let before = format!(
+            "with found as materialized (\nselect row_number() over () as n, {} from (\n",
+            each(&|at, it| format!("q.c{at}::{} as c{at}", it.sql))
+        );
+        self.assert.embed(self.statement, self.source, &before, &format!(") as q({names})\n){parts}"));
+        (wanted, leaves)
+    }
+
+    /// What is compared in each cell, and the conditions that are asked of every row.
+    fn wanted(&mut self, problems: &mut Vec<Diagnostic>) -> (Vec<Vec<Wanted<'a>>>, Vec<String>) {
+        let compared = self.compared;
+        let mut conditions: Vec<String> = Vec::new();
+        let mut known: std::collections::HashMap<(usize, String), usize> = std::collections::HashMap::new();
+        let mut wanted = Vec::with_capacity(compared.rows.len());
+        for row in &compared.rows {
+            let mut tests = Vec::with_capacity(row.len());
+            for (at, node) in row.iter().enumerate() {
+                let Some(node) = node else {
+                    tests.push(Wanted::Any);
+                    continue;
+                };
+                let sql_type = &compared.types[at];
+                match simple(node, sql_type) {
+                    Some(Wanted::Inside(edges)) => {
+                        for it in edges.iter().flatten() {
+                            if let Some(what) = misplaced(it, sql_type) {
+                                let message = format!(
+                                    "`{}` is of type {}, and `{}` is for {what}",
+                                    compared.columns[at].name, sql_type.sql, it.word
+                                );
+                                let problem = Diagnostic::error(message).at(self.source, it.node.span);
+                                // Both edges of a matcher are told once.
+                                if problems.last() != Some(&problem) {
+                                    problems.push(problem);
+                                }
+                            }
+                        }
+                        tests.push(Wanted::Inside(edges));
+                    }
+                    Some(test) => tests.push(test),
+                    None => {
+                        let next = conditions.len();
+                        let number = *known.entry((at, json_text(node))).or_insert(next);
+                        if number == next {
+                            let name = &compared.columns[at].name;
+                            let mut writing = Conditions {
+                                statement: &mut *self.statement,
+                                source: self.source,
+                                now: self.now,
+                                name,
+                            };
+                            match writing.of(&format!("f.c{}", at + 1), sql_type, node) {
+                                Ok(condition) => conditions.push(condition),
+                                Err(problem) => {
+                                    problems.push(problem);
+                                    conditions.push("true".to_owned());
+                                }
+                            }
+                        }
+                        tests.push(Wanted::Holds(number));
+                    }
+                }
+            }
+            wanted.push(tests);
+        }
+        if conditions.len() > CONDITIONS_MAX {
+            let place = Place::new(self.source, self.assert.expected_span);
+            let message = format!(
+                "an expectation holds at most {CONDITIONS_MAX} different matchers, and this one {}",
+                conditions.len()
+            );
+            problems.push(Diagnostic::error(message).at_place(place).help("compare values, or a `count`"));
+        }
+        (wanted, conditions)
+    }
+
+    /// The values that are expected, as one list of texts a column.
+    fn arrays(&mut self, wanted: &[Vec<Wanted>], problems: &mut Vec<Diagnostic>) -> String {
+        let compared = self.compared;
+        let mut arrays = Vec::new();
+        for (at, column) in compared.columns.iter().enumerate() {
+            let sql_type = &compared.types[at];
+            let mut texts = Vec::with_capacity(wanted.len());
+            for row in wanted {
+                let Wanted::Same(node) = row[at] else {
+                    texts.push(None);
+                    continue;
+                };
+                let place = Place::new(self.source, node.span);
+                match cell::text(node, sql_type, &column.name, &place) {
+                    Ok(text) => {
+                        if let Some(text) = &text {
+                            self.statement.staged.cells.push(Cell {
+                                text: text.clone(),
+                                type_name: sql_type.sql.clone(),
+                                place,
+                                what: column.name.clone(),
+                                is_secret: false,
+                                owner: None,
+                            });
+                        }
+                        texts.push(text);
+                    }
+                    Err(problem) => problems.push(problem),
+                }
+            }
+            arrays.push(format!("{}::text[]", self.statement.bind_list(texts)));
+        }
+        arrays.join(", ")
+    }
+
+    /// How many of the values that came are below the edges of a column, and below each of them: a value is
+    /// inside where its number is above the one of the lower edge, and not above that of the upper one.
+    fn ranks(&mut self, at: usize, wanted: &[Vec<Wanted>]) -> String {
+        let sql_type = &self.compared.types[at];
+        let what = &self.compared.columns[at].name;
+        let mut sides: [[Vec<Option<String>>; 5]; 2] = Default::default();
+        for (row, tests) in wanted.iter().enumerate() {
+            let Wanted::Inside(edges) = &tests[at] else { continue };
+            for (lists, it) in
+                sides.iter_mut().zip(edges).filter_map(|(lists, it)| Some((lists, it.as_ref()?)))
+            {
+                let [text, shift, width] = edge_texts(it, self.now);
+                let place = Place::new(self.source, it.node.span);
+                let read = if sql_type.sql == "time" { "time" } else { ordering(sql_type) };
+                if let Some(text) = &text {
+                    self.statement.staged.cells.push(Cell {
+                        text: text.clone(),
+                        type_name: read.to_owned(),
+                        place,
+                        what: what.clone(),
+                        is_secret: false,
+                        owner: None,
+                    });
+                }
+                let texts =
+                    [Some((row + 1).to_string()), text, shift, width, Some(it.side.is_closed.to_string())];
+                lists.iter_mut().zip(texts).for_each(|(list, text)| list.push(text));
+            }
+        }
+        let mut values = format!(
+            "select 'f' as who, n, c{0}::{1} as v, 1 as tie from found where c{0} is not null",
+            at + 1,
+            ordering(sql_type)
+        );
+        for (lists, (who, is_above)) in sides.into_iter().zip([("l", true), ("h", false)]) {
+            if lists[0].is_empty() {
+                continue;
+            }
+            let lists = lists.map(|list| format!("{}::text[]", self.statement.bind_list(list)));
+            let side = crate::project::matcher::Side { is_above, is_closed: true };
+            let value = edge(sql_type, side, "u.t", "u.s", "u.w");
+            // Values equal to an edge that includes them are on its inner side.
+            let (closed, open) = if is_above { (0, 2) } else { (2, 0) };
+            values.push_str(&format!(
+                "\n  union all select '{who}', u.n::int8, {value}, case when u.c = 'true' then {closed} else {open} end from unnest({}) as u(n, t, s, w, c)",
+                lists.join(", ")
+            ));
+        }
+        format!(
+            ",\nr{} as materialized (\n  select who, n, count(*) filter (where who = 'f') over (order by v, tie) as r from (\n  {values}) as p\n)",
+            at + 1
+        )
+    }
+
+    /// The texts of values that their types may read as something else.
+    fn leaves(&self, wanted: &[Vec<Wanted>]) -> Vec<Leaf> {
+        let mut leaves: Vec<Leaf> = Vec::new();
+        for (at, sql_type) in self.compared.types.iter().enumerate() {
+            for row in wanted {
+                if let Wanted::Same(node) = row[at]
+                    && node.content != Content::Null
+                {
+                    leaves.extend(faithful::leaves(node, sql_type, self.source));
+                }
+            }
+        }
+        // Those of one type are asked for together.
+        leaves.sort_by(|a, b| a.type_name.cmp(&b.type_name));
+        leaves
+    }
+
+    /// Asks how the server reads those texts.
+    fn readings(&mut self, leaves: &[Leaf], nulls: &str) -> String {
+        let mut readings = String::new();
+        let mut before = 0;
+        for some in leaves.chunk_by(|a, b| a.type_name == b.type_name) {
+            let (read, is_exact) = faithful::reading(&some[0].type_name);
+            let list = self.statement.bind_list(some.iter().map(|leaf| Some(leaf.text.clone())).collect());
+            readings.push_str(&format!(
+                "\nunion all select 'read', (n + {before})::text, ({is_exact})::text, {read}, null, null{nulls} from unnest({list}::text[]) with ordinality as u(t, n)"
+            ));
+            before += some.len();
+        }
+        readings
+    }
+
+    /// Asks for the unique keys of the tables that the columns are from, of which all columns came back.
+    fn keys(&self, nulls: &str) -> String {
+        let columns = self.compared.columns.iter().enumerate();
+        let origins: Vec<String> = columns
+            .filter_map(|(at, column)| {
+                column.origin.map(|(table, number)| format!("({table}, {number}, {at})"))
+            })
+            .collect();
+        if origins.is_empty() {
+            return String::new();
+        }
+        format!(
+            "\nunion all select 'key', i.indisprimary::text, k.columns, null, null, null{nulls}
+from pg_catalog.pg_index i cross join lateral (
+  select string_agg(distinct o.at::text, ' ') as columns, count(distinct o.number) as count
+  from (values {}) as o(tab, number, at) where o.tab::oid = i.indrelid and o.number = any(i.indkey::int2[])) as k
+where i.indisunique and i.indpred is null and i.indexprs is null and k.count = i.indnkeyatts and i.indnkeyatts = i.indnatts",
+            origins.join(", ")
+        )
+    }
+}
+
+/// What is compared in a cell, if no condition of its own has to be asked for.
+fn simple<'n>(node: &'n Node, sql_type: &Type) -> Option<Wanted<'n>> {
+    if !matcher::is_in(node) {
+        return Some(Wanted::Same(node));
+    }
+    let matchers = matcher::all(node)?;
+    if let [matcher::Matcher::Any] = matchers.as_slice() {
+        return Some(Wanted::Any);
+    }
+    if sql_type.kind != Kind::Plain {
+        return None;
+    }
+    let mut sides: [Option<Edge>; 2] = [None, None];
+    for matcher in &matchers {
+        let edges = edges(matcher);
+        if edges.is_empty() {
+            return None;
+        }
+        for edge in edges {
+            let side = &mut sides[usize::from(!edge.side.is_above)];
+            if side.replace(edge).is_some() {
+                return None;
+            }
+        }
+    }
+    Some(Wanted::Inside(sides))
 }

@@ -34,6 +34,7 @@ fn range(value: &str, of: &Type) -> String {
     format!("jsonb_build_array(isempty({value}), {lower}, {upper}, lower_inc({value}), upper_inc({value}))")
 }
 
-fn is_number(sql_type: &Type) -> bool {
+/// Whether the values of a type are numbers.
+pub fn is_number(sql_type: &Type) -> bool {
     matches!(sql_type.sql.as_str(), "int2" | "int4" | "int8" | "numeric" | "float4" | "float8")
 }

@@ -6,9 +6,11 @@
 
 use std::sync::Arc;
 
-use super::{Assert, Expected, Match};
-use crate::plan::{Found, Guess, Judgement, Statement, number};
+use super::Assert;
+use super::expected::Expected;
+use crate::plan::{Found, Guess, Judgement, Statement, text};
 use crate::project::diagnostic::count;
+use crate::project::matcher;
 use crate::project::source::{Place, Source};
 use crate::project::value::json_text;
 use crate::project::yaml::{Content, Node};
@@ -18,10 +20,11 @@ use crate::step::Outcome;
 /// which would have to be sent.
 pub(super) fn guess(assert: &Arc<Assert>, source: &Arc<Source>) -> Option<Guess> {
     let (before, behind) = match &assert.expected {
-        Expected::Rows(_, Match::Contains) => return None,
-        Expected::Rows(rows, _) => ("select * from (\n", format!(") as q limit {}", rows.len() + 1)),
-        Expected::Value(_) => ("select * from (\n", ") as q limit 2".to_owned()),
+        Expected::Count(node) if matcher::is_in(node) => return None,
         Expected::Count(_) => ("select count(*)::text from (\n", ") as q".to_owned()),
+        _ if assert.simply().is_none() => return None,
+        Expected::Rows(rows) => ("select * from (\n", format!(") as q limit {}", rows.rows.len() + 1)),
+        Expected::Value(_) => ("select * from (\n", ") as q limit 2".to_owned()),
     };
     let mut statement = Statement::default();
     for entry in &assert.with {
@@ -39,11 +42,12 @@ fn held(assert: &Assert, found: &Found, source: &Arc<Source>) -> Option<Judgemen
     let held = |rows| Judgement { outcome: Outcome::Held, detail: Some(count(rows, "row")), problem: None };
     match (&assert.expected, &found.description) {
         (Expected::Count(expected), _) => {
-            let is_same = rows.first().is_some_and(|row| number(row, 0) as u64 == *expected);
-            is_same.then(|| held(*expected as usize))
+            let Content::Scalar(expected, _) = &expected.content else { return None };
+            let found = rows.first().map(|row| text(row, 0))?;
+            (found == expected).then(|| held(found.parse().unwrap_or_default()))
         }
         // Nothing is expected and nothing came, whatever its columns are.
-        (Expected::Rows(expected, _), None) => (expected.is_empty() && rows.is_empty()).then(|| held(0)),
+        (Expected::Rows(expected), None) => (expected.rows.is_empty() && rows.is_empty()).then(|| held(0)),
         (_, description) => assert.texts(description.as_ref()?, source)?.held(rows),
     }
 }
@@ -129,7 +133,7 @@ mod tests {
         let column = |column: &str| {
             let (name, sql) = column.split_once(' ').unwrap();
             let kind = if sql == "jsonb" { Kind::Json } else { Kind::Plain };
-            Column { name: name.to_owned(), sql_type: Type { sql: sql.to_owned(), kind } }
+            Column { name: name.to_owned(), sql_type: Type { sql: sql.to_owned(), kind }, origin: None }
         };
         let cell = |text: &str| (text != "-").then(|| text.to_owned());
         let rows: Answer = rows.iter().map(|row| row.split(' ').map(cell).collect()).collect();

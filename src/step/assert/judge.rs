@@ -1,64 +1,308 @@
 //! Judges what the server found out about the rows of a query.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::columns::Compared;
+use super::compile::{LEADING, SEEN_MAX, Wanted};
+use super::difference::{Difference, differences};
+use super::expected::{Expected, Match};
 use super::faithful::Leaf;
-use super::table::{Cells, cut, table};
-use super::{Match, ROWS_MORE};
+use super::pairing::{Listed, Seen, Test, pair};
+use super::table::{Table, cut};
+use super::why::why;
+use super::{Assert, order};
+use crate::plan::description::Type;
 use crate::plan::{Answer, Judgement, number, text};
 use crate::project::diagnostic::{Diagnostic, count};
-use crate::project::source::Place;
+use crate::project::source::{Place, Source};
+use crate::project::yaml::Node;
 use crate::step::Outcome;
 
 /// What the rows of a query are compared with.
 pub struct Expectation {
-    /// The query's columns.
+    assert: Arc<Assert>,
+    source: Arc<Source>,
+    /// The query's columns, and the types they are compared as.
     pub names: Vec<String>,
-    /// How many rows are listed.
-    pub rows: usize,
-    /// How they relate to those that come back.
-    pub matching: Match,
-    /// What a single one is called.
-    pub noun: &'static str,
-    /// Where they are listed.
-    pub place: Place,
-    /// The texts in them that may not be read as they are written, in the order of the answer.
-    pub leaves: Vec<Leaf>,
+    types: Vec<Type>,
+    /// The columns of the author's key.
+    key: Vec<usize>,
+    /// What each cell has to hold; hashes and ranks come with the answer.
+    listed: Vec<Listed>,
+    /// The texts that may not be read as they are written, in the order of the answer.
+    leaves: Vec<Leaf>,
+}
+
+impl Expectation {
+    /// What is compared with the rows of a query.
+    pub fn new(
+        assert: &Arc<Assert>,
+        compared: &Compared,
+        wanted: &[Vec<Wanted>],
+        leaves: Vec<Leaf>,
+        source: &Arc<Source>,
+    ) -> Expectation {
+        let test = |wanted: &Wanted| match wanted {
+            Wanted::Any => Test::Any,
+            Wanted::Same(_) => Test::Same(None),
+            Wanted::Inside(_) => Test::Inside(0, u32::MAX),
+            Wanted::Holds(number) => Test::Holds(*number),
+        };
+        Expectation {
+            assert: assert.clone(),
+            source: source.clone(),
+            names: compared.columns.iter().map(|column| column.name.clone()).collect(),
+            types: compared.types.clone(),
+            key: compared.key.clone(),
+            listed: wanted.iter().map(|row| Listed { tests: row.iter().map(test).collect() }).collect(),
+            leaves,
+        }
+    }
+
+    /// What the author wrote for a cell.
+    pub fn node(&self, row: usize, column: usize) -> Option<&Node> {
+        match &self.assert.expected {
+            Expected::Value(node) => Some(node),
+            Expected::Count(_) => None,
+            Expected::Rows(rows) => {
+                let cells = &rows.rows.get(row)?.cells;
+                cells.iter().find(|cell| cell.key == self.names[column]).map(|cell| &cell.value)
+            }
+        }
+    }
+
+    fn matching(&self) -> Match {
+        match &self.assert.expected {
+            Expected::Rows(rows) => rows.matching,
+            _ => Match::Exact,
+        }
+    }
+
+    fn is_ordered(&self) -> bool {
+        matches!(&self.assert.expected, Expected::Rows(rows) if rows.is_ordered)
+    }
+
+    /// What a single row is called.
+    fn noun(&self) -> &'static str {
+        if matches!(self.assert.expected, Expected::Value(_)) { "value" } else { "row" }
+    }
+
+    fn place(&self) -> Place {
+        Place::new(&self.source, self.assert.expected_span)
+    }
+
+    /// Where a listed row stands.
+    fn place_of(&self, row: usize) -> Place {
+        match &self.assert.expected {
+            Expected::Rows(rows) if row < rows.rows.len() => Place::new(&self.source, rows.rows[row].span),
+            _ => self.place(),
+        }
+    }
+}
+
+/// What an answer says of a query's rows.
+pub struct Comparison<'a> {
+    /// The rows that are listed.
+    pub listed: Vec<Listed>,
+    /// How the server writes their values, where they are values.
+    pub written: HashMap<usize, &'a [Option<String>]>,
+    /// The rows that came back, as far as they were taken.
+    pub seen: Vec<Seen>,
+    /// Their values; nothing where they are not kept.
+    pub texts: Vec<Option<&'a [Option<String>]>>,
+    /// How many came back in all.
+    pub found: usize,
+    /// The columns that tell rows apart, if any are known to.
+    pub key: Vec<usize>,
+    /// For each listed row the one it is.
+    pub pairs: Vec<Option<usize>>,
 }
 
 /// Compares the number of rows.
-pub fn judge_count(answer: &Answer, expected: usize, place: &Place) -> Judgement {
-    let found = answer.first().map_or(0, |row| number(row, 0));
-    if found == expected {
+pub fn judge_count(answer: &Answer, wanted: &str, place: &Place) -> Judgement {
+    let (found, holds) = answer.first().map_or((0, false), |row| (number(row, 0), text(row, 1) == "true"));
+    if holds {
         return Judgement { outcome: Outcome::Held, detail: Some(count(found, "row")), problem: None };
     }
-    let problem = Diagnostic::failed(format!("the query returns {}, not {expected}", count(found, "row")))
+    let problem = Diagnostic::failed(format!("the query returns {}, not {wanted}", count(found, "row")))
         .at_place(place.clone());
     Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) }
 }
 
-/// Judges by the rows that have no equal on the other side, once it is clear that what is expected was
-/// read as it is written.
+/// Judges which of the rows that came back are those that are listed, once it is clear that what is expected
+/// was read as it is written.
 pub fn judge_rows(answer: &Answer, expectation: &Expectation) -> Result<Judgement, Vec<Diagnostic>> {
-    let of = |what: &'static str| answer.iter().filter(move |row| text(row, 0) == what);
-    let unfaithful: Vec<Diagnostic> = of("read").filter_map(|row| unfaithful(row, expectation)).collect();
+    let read = answer.iter().filter(|row| text(row, 0) == "read");
+    let mut unfaithful: Vec<Diagnostic> = read.filter_map(|row| unfaithful(row, expectation)).collect();
+    unfaithful.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
     if !unfaithful.is_empty() {
         return Err(unfaithful);
     }
-    let rows = |what| {
-        let mut rows: Vec<(usize, Cells)> = of(what).map(|row| (number(row, 1), &row[3..])).collect();
-        rows.sort_by_key(|(number, _)| *number);
-        rows.into_iter().map(|(_, cells)| cells).collect::<Vec<Cells>>()
-    };
-    let (mut missing, extra) = (rows("missing"), rows("extra"));
-    let (found, extra_count) = of("found").next().map_or((0, 0), |row| (number(row, 1), number(row, 2)));
-    if missing.is_empty() && extra_count == 0 {
-        return Ok(Judgement { outcome: Outcome::Held, detail: Some(count(found, "row")), problem: None });
+    let mut comparison = read_answer(answer, expectation);
+    if expectation.matching() == Match::Contains && comparison.seen.len() > SEEN_MAX {
+        return Err(vec![too_many(expectation, &format!("more than {SEEN_MAX} rows may be those listed"))]);
     }
-    let message = words(expectation, missing.len(), found, extra_count);
-    let hidden = missing.len().saturating_sub(ROWS_MORE);
-    missing.truncate(ROWS_MORE);
-    let table = table(&expectation.names, (&missing, hidden), (&extra, extra_count - extra.len()));
-    let problem = Diagnostic::failed(message).at_place(expectation.place.clone()).note(table);
+    if let Some(problem) = doubled(&comparison, expectation) {
+        return Err(vec![problem]);
+    }
+    comparison.pairs = match expectation.is_ordered() {
+        true => order::align(&comparison.listed, &comparison.seen, expectation.matching()),
+        false => pair(&comparison.listed, &comparison.seen).map_err(|_| {
+            let pairs = comparison.listed.len().saturating_mul(comparison.seen.len());
+            vec![too_many(expectation, &format!("there are {pairs} ways to pair these rows"))]
+        })?,
+    };
+    let paired = comparison.pairs.iter().flatten().count();
+    let (missing, extra) = (comparison.listed.len() - paired, comparison.found - paired);
+    let holds = match expectation.matching() {
+        Match::Exact => missing == 0 && extra == 0,
+        Match::Contains => missing == 0,
+        Match::Contained => extra == 0,
+    };
+    let detail = Some(count(comparison.found, "row"));
+    if holds {
+        return Ok(Judgement { outcome: Outcome::Held, detail, problem: None });
+    }
+    let problem = told(&comparison, expectation, missing, extra);
     Ok(Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) })
+}
+
+/// Takes an answer apart.
+fn read_answer<'a>(answer: &'a Answer, expectation: &Expectation) -> Comparison<'a> {
+    let columns = expectation.names.len();
+    let has = |column: usize, is: fn(&Test) -> bool| {
+        expectation.listed.iter().any(|row| row.tests.get(column).is_some_and(is))
+    };
+    let same: Vec<usize> = (0..columns).filter(|at| has(*at, |test| matches!(test, Test::Same(_)))).collect();
+    let inside: Vec<usize> =
+        (0..columns).filter(|at| has(*at, |test| matches!(test, Test::Inside(..)))).collect();
+    let mut comparison = Comparison {
+        listed: expectation.listed.clone(),
+        written: HashMap::new(),
+        seen: Vec::new(),
+        texts: Vec::new(),
+        found: 0,
+        key: expectation.key.clone(),
+        pairs: Vec::new(),
+    };
+    let mut keys: Vec<(bool, Vec<usize>)> = Vec::new();
+    for row in answer {
+        match text(row, 0) {
+            "found" => comparison.found = number(row, 1),
+            "row" => {
+                let mut seen = Seen {
+                    same: vec![None; columns],
+                    ranks: vec![None; columns],
+                    holds: text(row, 4).bytes().map(|byte| byte == b'1').collect(),
+                };
+                for (at, hash) in same.iter().zip(text(row, 2).split(' ')) {
+                    seen.same[*at] = hash.parse().ok();
+                }
+                for (at, rank) in inside.iter().zip(text(row, 3).split(' ')) {
+                    seen.ranks[*at] = rank.parse().ok();
+                }
+                comparison.seen.push(seen);
+                comparison.texts.push((text(row, 5) == "true").then(|| &row[LEADING..]));
+            }
+            "same" => {
+                let listed = number(row, 1).wrapping_sub(1);
+                let Some(tests) = comparison.listed.get_mut(listed).map(|row| &mut row.tests) else {
+                    continue;
+                };
+                for (at, hash) in same.iter().zip(text(row, 2).split(' ')) {
+                    if matches!(tests[*at], Test::Same(_)) {
+                        tests[*at] = Test::Same(hash.parse().ok());
+                    }
+                }
+                comparison.written.insert(listed, &row[LEADING..]);
+            }
+            "edge" => {
+                let (listed, at) = (number(row, 1).wrapping_sub(1), number(row, 2));
+                let test = comparison.listed.get_mut(listed).and_then(|row| row.tests.get_mut(at));
+                if let Some(Test::Inside(low, high)) = test {
+                    let edge = if text(row, 3) == "l" { low } else { high };
+                    *edge = text(row, 4).parse().unwrap_or_default();
+                }
+            }
+            "key" => {
+                let columns = text(row, 2).split(' ').filter_map(|at| at.parse().ok()).collect();
+                keys.push((text(row, 1) == "true", columns));
+            }
+            _ => {}
+        }
+    }
+    if comparison.key.is_empty() {
+        let is_given =
+            |at: &usize| comparison.listed.iter().all(|row| matches!(row.tests[*at], Test::Same(_)));
+        keys.retain(|(_, columns)| !columns.is_empty() && columns.iter().all(is_given));
+        keys.sort_by_key(|(is_primary, columns)| (!is_primary, columns.clone()));
+        comparison.key = keys.into_iter().next().map(|(_, columns)| columns).unwrap_or_default();
+    }
+    comparison
+}
+
+/// Two listed rows with the same key, where the author names the key.
+fn doubled(comparison: &Comparison, expectation: &Expectation) -> Option<Diagnostic> {
+    let mut known: HashMap<Vec<Test>, usize> = HashMap::new();
+    for (at, row) in comparison.listed.iter().enumerate().filter(|_| !expectation.key.is_empty()) {
+        let key = expectation.key.iter().map(|column| row.tests[*column]).collect();
+        if let Some(first) = known.insert(key, at) {
+            let first = expectation.place_of(first).span;
+            return Some(
+                Diagnostic::error("two rows have the same key")
+                    .at_place(expectation.place_of(at))
+                    .context(first, "first here")
+                    .help("leave one out, or name more columns in `key`"),
+            );
+        }
+    }
+    None
+}
+
+fn too_many(expectation: &Expectation, words: &str) -> Diagnostic {
+    Diagnostic::error(format!("{words}, which are too many to compare"))
+        .at_place(expectation.place())
+        .help("give values, not matchers, for the columns that tell rows apart, or let the query return less")
+}
+
+/// What differs, at the first place that does.
+fn told(comparison: &Comparison, expectation: &Expectation, missing: usize, extra: usize) -> Diagnostic {
+    let differences = differences(comparison, expectation.matching(), expectation.is_ordered());
+    let problem = Diagnostic::failed(words(expectation, comparison.found, missing, extra));
+    let changed = differences.iter().find_map(|it| match it {
+        Difference::Changed(row, seen, columns) => Some((*row, *seen, columns.first().copied()?)),
+        _ => None,
+    });
+    let absent = differences.iter().find_map(|it| match it {
+        Difference::Missing(row) => Some(*row),
+        _ => None,
+    });
+    let problem = match (changed, absent) {
+        (Some((row, seen, column)), _) => {
+            let node = expectation.node(row, column);
+            let place =
+                node.map_or(expectation.place_of(row), |node| Place::new(&expectation.source, node.span));
+            let found = comparison.texts[seen].map(|texts| texts[column].as_deref());
+            let expected = comparison.written.get(&row).and_then(|texts| texts[column].as_deref());
+            let label =
+                node.zip(found).map(|(node, found)| why(node, expected, found, &expectation.types[column]));
+            let problem = problem.at_place(place);
+            match label {
+                Some(label) => problem.label(label),
+                None => problem,
+            }
+        }
+        (None, Some(row))
+            if comparison.listed.len() > 1 || !matches!(expectation.assert.expected, Expected::Value(_)) =>
+        {
+            problem.at_place(expectation.place_of(row)).label("this row did not come back")
+        }
+        _ => problem.at_place(expectation.place()),
+    };
+    let unseen = comparison.found - comparison.seen.len();
+    let unseen = if expectation.matching() == Match::Contains { 0 } else { unseen };
+    problem.note(Table { comparison, expectation, differences: &differences, unseen }.draw())
 }
 
 /// A text that its type reads as something else, if the answer's row says so.
@@ -77,16 +321,21 @@ fn unfaithful(row: &[Option<String>], expectation: &Expectation) -> Option<Diagn
     )
 }
 
-fn words(expectation: &Expectation, missing: usize, found: usize, extra: usize) -> String {
-    let expected = expectation.rows;
-    match expectation.matching {
-        Match::Contains => format!("{missing} of {} did not come back", count(expected, "expected row")),
+fn words(expectation: &Expectation, found: usize, missing: usize, extra: usize) -> String {
+    let expected = expectation.listed.len();
+    let out_of_order = if expectation.is_ordered() { ", or are not in this order" } else { "" };
+    match expectation.matching() {
+        Match::Contains => {
+            format!("{missing} of {} did not come back{out_of_order}", count(expected, "expected row"))
+        }
         Match::Contained => {
             let verb = if extra == 1 { "is" } else { "are" };
-            format!("the query returns {} that {verb} not listed", count(extra, "row"))
+            format!("the query returns {} that {verb} not listed{out_of_order}", count(extra, "row"))
         }
-        Match::Exact if found == expected && expected == 1 => format!("the {} differs", expectation.noun),
-        Match::Exact if found == expected => format!("{missing} of {} differ", count(expected, "row")),
+        Match::Exact if found == expected && expected == 1 => format!("the {} differs", expectation.noun()),
+        Match::Exact if found == expected => {
+            format!("{missing} of {} differ{out_of_order}", count(expected, "row"))
+        }
         Match::Exact => {
             let verb = if expected == 1 { "is" } else { "are" };
             format!("the query returns {}, and {expected} {verb} expected", count(found, "row"))

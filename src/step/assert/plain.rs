@@ -7,11 +7,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Assert, Expected, Match, cell};
+use super::expected::{Expected, Match};
+use super::{Assert, cell};
 use crate::plan::description::{Description, Type};
 use crate::plan::{Answer, Judgement, Quick, Statement};
 use crate::project::diagnostic::count;
+use crate::project::matcher;
 use crate::project::source::{Place, Source};
+use crate::project::yaml::Node;
 use crate::step::Outcome;
 
 impl Assert {
@@ -32,21 +35,34 @@ impl Assert {
         Some(Quick { statement, judge: Box::new(move |answer| texts.held(answer)) })
     }
 
+    /// How the rows that come relate to those that are listed, where those are all that has to be looked at:
+    /// no matcher and no order, and no more columns or rows than are listed.
+    pub(super) fn simply(&self) -> Option<Match> {
+        match &self.expected {
+            Expected::Count(_) => None,
+            Expected::Value(node) => (!matcher::is_in(node)).then_some(Match::Exact),
+            Expected::Rows(rows) => {
+                let cells = || rows.rows.iter().flat_map(|row| &row.cells);
+                let is_simple = !rows.is_ordered && !rows.is_partial && rows.matching != Match::Contains;
+                (is_simple && !cells().any(|cell| matcher::is_in(&cell.value))).then_some(rows.matching)
+            }
+        }
+    }
+
     /// What is expected as texts, if texts are enough to compare.
     pub(super) fn texts(&self, description: &Description, source: &Arc<Source>) -> Option<Texts> {
+        let matching = self.simply()?;
         let compared = self.compared(description, source).ok()?;
         let types = || compared.columns.iter().map(|column| &column.sql_type);
-        let matching = match self.expected {
-            Expected::Rows(_, Match::Contains) | Expected::Count(_) => return None,
-            Expected::Rows(_, matching) => matching,
-            Expected::Value(_) => Match::Exact,
-        };
         if compared.columns.is_empty() || !types().all(is_plain) {
             return None;
         }
         let is_text = types().all(|it| matches!(it.sql.as_str(), "text" | "varchar"));
-        let text = |(node, sql_type)| cell::text(node, sql_type, "", &Place::new(source, node.span)).ok();
-        let rows = compared.rows.iter().map(|row| row.iter().copied().zip(types()).map(text).collect());
+        let text = |(node, sql_type): (&Option<&Node>, _)| {
+            let node = (*node)?;
+            cell::text(node, sql_type, "", &Place::new(source, node.span)).ok()
+        };
+        let rows = compared.rows.iter().map(|row| row.iter().zip(types()).map(text).collect());
         Some(Texts { rows: rows.collect::<Option<_>>()?, matching, is_text })
     }
 }

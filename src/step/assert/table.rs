@@ -2,50 +2,152 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::difference::Difference;
+use super::judge::{Comparison, Expectation};
+use super::why::written;
 use crate::project::diagnostic::count;
+use crate::project::matcher;
 
+/// The most rows that are shown.
+const ROWS_MORE: usize = 20;
 /// The most columns of a terminal that one cell takes.
 const CELL_MAX: usize = 60;
 /// What is shown of the text before the place where long cells begin to differ.
 const BEFORE: usize = 16;
 
-/// A row of cells as texts, and of NULLs.
-pub type Cells<'a> = &'a [Option<String>];
+/// What is shown of a comparison.
+pub struct Table<'a> {
+    /// The rows of both sides.
+    pub comparison: &'a Comparison<'a>,
+    /// What was expected.
+    pub expectation: &'a Expectation,
+    /// What differs, and what does not.
+    pub differences: &'a [Difference],
+    /// How many rows came back that were not taken.
+    pub unseen: usize,
+}
 
-/// What was expected and did not come, and what came and was not expected. A number behind each says
-/// how many there are that are not listed.
-pub fn table(names: &[String], missing: (&[Cells], usize), extra: (&[Cells], usize)) -> String {
-    let starts = starts(names.len(), missing.0.iter().chain(extra.0));
-    let shown = |row: &Cells| -> Vec<String> {
-        row.iter().zip(&starts).map(|(cell, start)| shown(cell.as_deref(), *start)).collect()
-    };
-    let mut lines: Vec<(&str, Vec<String>)> = vec![(" ", names.iter().map(|name| cut(name, 0)).collect())];
-    lines.extend(missing.0.iter().map(|row| ("-", shown(row))));
-    let extra_at = lines.len();
-    lines.extend(extra.0.iter().map(|row| ("+", shown(row))));
-    let width = |at: usize| lines.iter().filter_map(|(_, cells)| Some(cells.get(at)?.width())).max();
-    let widths: Vec<usize> = (0..names.len()).map(|at| width(at).unwrap_or(0)).collect();
-    let mut texts: Vec<String> = lines
-        .iter()
-        .map(|(sign, cells)| {
-            let pad =
-                |(cell, width): (&String, &usize)| format!("{cell}{}", " ".repeat(width - cell.width()));
-            let cells: Vec<String> = cells.iter().zip(&widths).map(pad).collect();
-            format!("{sign} {}", cells.join("  ")).trim_end().to_owned()
-        })
-        .collect();
-    let more =
-        |sign: &str, hidden: usize| (hidden > 0).then(|| format!("{sign} {} more", count(hidden, "row")));
-    texts.extend(more("+", extra.1));
-    if let Some(more) = more("-", missing.1) {
-        texts.insert(extra_at, more);
+/// A line of a table: the sign before it, and its cells.
+type Line = (&'static str, Vec<String>);
+
+impl Table<'_> {
+    /// The rows that differ, as they are expected and as they came back, with a line below those that came
+    /// with other values; and where all are few, the others between them.
+    pub fn draw(&self) -> String {
+        let is_different = |it: &&Difference| !matches!(it, Difference::None(..));
+        let different = self.differences.iter().filter(is_different).count();
+        let is_short = self.differences.len() <= ROWS_MORE;
+        let shown: Vec<&Difference> =
+            self.differences.iter().filter(|it| is_short || is_different(it)).take(ROWS_MORE).collect();
+        let starts = self.starts(&shown);
+        let mut lines: Vec<Line> =
+            vec![(" ", self.expectation.names.iter().map(|name| cut(name, 0)).collect())];
+        let mut marked: Vec<(usize, &[usize])> = Vec::new();
+        for difference in &shown {
+            match difference {
+                Difference::None(_, seen) => lines.push((" ", self.returned(*seen, &starts))),
+                Difference::Missing(row) => lines.push(("-", self.expected(*row, &starts))),
+                Difference::Extra(seen) => lines.push(("+", self.returned(*seen, &starts))),
+                Difference::Changed(row, seen, columns) => {
+                    lines.push(("-", self.expected(*row, &starts)));
+                    lines.push(("+", self.returned(*seen, &starts)));
+                    // Of a single column it is clear which one differs.
+                    if self.expectation.names.len() > 1 {
+                        marked.push((lines.len() - 1, columns));
+                    }
+                }
+            }
+        }
+        let mut text = layout(&lines, &marked);
+        let hidden = different.saturating_sub(shown.iter().filter(|it| is_different(it)).count());
+        if hidden > 0 {
+            let verb = if hidden == 1 { "differs" } else { "differ" };
+            text.push_str(&format!("\n{hidden} more {} {verb}", if hidden == 1 { "row" } else { "rows" }));
+        }
+        if self.unseen > 0 {
+            text.push_str(&format!("\n{} more came back", count(self.unseen, "row")));
+        }
+        let equal = self.differences.len() - different;
+        if !is_short && equal > 0 {
+            let are = if equal == 1 { "is" } else { "are" };
+            text.push_str(&format!("\n{} {are} as expected, and not shown", count(equal, "row")));
+        }
+        format!("- expected, + returned\n{text}")
     }
-    format!("- expected, + returned\n{}", texts.join("\n"))
+
+    fn expected(&self, row: usize, starts: &[usize]) -> Vec<String> {
+        let cell = |(column, start): (usize, &usize)| match self.expectation.node(row, column) {
+            None => "…".to_owned(),
+            Some(node) if matcher::is_in(node) => cut(&matcher::words(node, &written), 0),
+            Some(node) => match self.comparison.written.get(&row) {
+                Some(texts) => shown(texts[column].as_deref(), *start),
+                None => written(node),
+            },
+        };
+        starts.iter().enumerate().map(cell).collect()
+    }
+
+    fn returned(&self, seen: usize, starts: &[usize]) -> Vec<String> {
+        match self.comparison.texts[seen] {
+            Some(texts) => {
+                texts.iter().zip(starts).map(|(text, start)| shown(text.as_deref(), *start)).collect()
+            }
+            None => vec!["(not kept: the result is larger than 16 MiB)".to_owned()],
+        }
+    }
+
+    /// For each column, the character to show its cells from.
+    fn starts(&self, lines: &[&Difference]) -> Vec<usize> {
+        let rows: Vec<&[Option<String>]> = lines
+            .iter()
+            .flat_map(|difference| {
+                let (row, seen) = match difference {
+                    Difference::None(_, seen) | Difference::Extra(seen) => (None, Some(*seen)),
+                    Difference::Changed(row, seen, _) => (Some(*row), Some(*seen)),
+                    Difference::Missing(row) => (Some(*row), None),
+                };
+                let written = row.and_then(|row| self.comparison.written.get(&row).copied());
+                written.into_iter().chain(seen.and_then(|seen| self.comparison.texts[seen]))
+            })
+            .collect();
+        starts(self.expectation.names.len(), rows.iter())
+    }
+}
+
+/// Cells below each other, as wide as they are seen, and lines below those of some rows that are marked.
+fn layout(lines: &[Line], marked: &[(usize, &[usize])]) -> String {
+    let columns = lines.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
+    let width = |at: usize| {
+        // A single remark that stands for a whole row is no cell.
+        let cells = lines.iter().filter(|(_, cells)| cells.len() == columns);
+        cells.filter_map(|(_, cells)| Some(cells.get(at)?.width())).max()
+    };
+    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for (number, (sign, cells)) in lines.iter().enumerate() {
+        let pad = |(cell, width): (&String, &usize)| {
+            format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
+        };
+        let cells: Vec<String> = cells.iter().zip(&widths).map(pad).collect();
+        let newline = if number > 0 { "\n" } else { "" };
+        text.push_str(&format!("{newline}{}", format!("{sign} {}", cells.join("  ")).trim_end()));
+        if let Some((_, columns)) = marked.iter().find(|(line, _)| *line == number) {
+            let both = [&lines[number - 1].1, &lines[number].1];
+            let mark = |(at, width): (usize, &usize)| {
+                let wide = both.iter().filter_map(|cells| Some(cells.get(at)?.width())).max().unwrap_or(0);
+                let mark = if columns.contains(&at) { "~".repeat(wide.max(1)) } else { String::new() };
+                format!("{mark}{}", " ".repeat(width.saturating_sub(mark.len())))
+            };
+            let marks: Vec<String> = widths.iter().enumerate().map(mark).collect();
+            text.push_str(&format!("\n{}", format!("  {}", marks.join("  ")).trim_end()));
+        }
+    }
+    text
 }
 
 /// For each column, the character to show its cells from: where all begin alike for longer than can be
 /// shown, a little before they begin to differ.
-fn starts<'a>(columns: usize, rows: impl Iterator<Item = &'a Cells<'a>> + Clone) -> Vec<usize> {
+fn starts<'a>(columns: usize, rows: impl Iterator<Item = &'a &'a [Option<String>]> + Clone) -> Vec<usize> {
     let start = |at: usize| {
         let mut cells = rows.clone().filter_map(|row| row.get(at)?.as_deref());
         let first = cells.next()?;
@@ -90,33 +192,28 @@ pub fn cut(text: &str, start: usize) -> String {
 mod tests {
     use super::*;
 
-    fn check(missing: &[&str], extra: &[&str], expected: &str) {
-        let rows = |texts: &[&str]| -> Vec<Vec<Option<String>>> {
-            texts.iter().map(|text| text.split('|').map(|cell| Some(cell.to_owned())).collect()).collect()
-        };
-        let (missing, extra) = (rows(missing), rows(extra));
-        let (missing, extra): (Vec<Cells>, Vec<Cells>) =
-            (missing.iter().map(Vec::as_slice).collect(), extra.iter().map(Vec::as_slice).collect());
-        let table = table(&["a".to_owned(), "b".to_owned()], (&missing, 0), (&extra, 2));
-        assert_eq!(table, format!("- expected, + returned\n{expected}\n+ 2 rows more"));
+    fn check(lines: &[(&'static str, &str)], marked: &[(usize, &[usize])], expected: &str) {
+        let cells = |text: &str| text.split('|').map(|cell| shown(Some(cell), 0)).collect();
+        let lines: Vec<Line> = lines.iter().map(|(sign, text)| (*sign, cells(text))).collect();
+        assert_eq!(layout(&lines, marked), expected);
     }
 
     #[test]
     fn cells_stand_below_each_other_as_wide_as_they_are_seen() {
         check(
-            &["日本|x"],
-            &["a|null", "e\u{301}\t|y\nz"],
-            "  a      b\n- 日本   x\n+ a      'null'\n+ 'e\u{301}\\t'  y⏎z",
+            &[(" ", "a|b"), ("-", "日本|x"), ("+", "a|null"), ("+", "e\u{301}\t|y\nz")],
+            &[(2, &[1])],
+            "  a      b\n- 日本   x\n+ a      'null'\n         ~~~~~~\n+ 'e\u{301}\\t'  y⏎z",
         );
     }
 
     #[test]
     fn long_cells_are_cut_and_shown_where_they_differ() {
         let long = "x".repeat(70_000);
-        check(
-            &[&format!("{long}a|1")],
-            &[&format!("{long}b|2")],
-            &format!("  a{0}b\n- …{1}a  1\n+ …{1}b  2", " ".repeat(19), "x".repeat(16)),
-        );
+        let rows = [vec![Some(format!("{long}a")), None], vec![Some(format!("{long}b")), None]];
+        let rows: Vec<&[Option<String>]> = rows.iter().map(Vec::as_slice).collect();
+        let starts = starts(2, rows.iter());
+        assert_eq!(starts, [69_984, 0]);
+        assert_eq!(shown(rows[0][0].as_deref(), starts[0]), format!("…{}a", "x".repeat(16)));
     }
 }
