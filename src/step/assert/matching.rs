@@ -5,12 +5,32 @@
 pub struct Bits(Vec<u64>);
 
 impl Bits {
-    /// Nobody.
-    pub fn new(count: usize) -> Bits {
+    fn new(count: usize) -> Bits {
         Bits(vec![0; count.div_ceil(64)])
     }
 
+    /// Everybody.
+    pub fn all(count: usize) -> Bits {
+        let mut bits = Bits(vec![u64::MAX; count.div_ceil(64)]);
+        if let (Some(last), rest @ 1..) = (bits.0.last_mut(), count % 64) {
+            *last = (1 << rest) - 1;
+        }
+        bits
+    }
+
+    /// Leaves only those of which something is true.
+    pub fn keep<T>(&mut self, of: &[T], is_true: impl Fn(&T) -> bool) {
+        for (word, values) in self.0.iter_mut().zip(of.chunks(64)) {
+            let mut mask = 0;
+            for (at, value) in values.iter().enumerate() {
+                mask |= u64::from(is_true(value)) << at;
+            }
+            *word &= mask;
+        }
+    }
+
     /// Adds one.
+    #[cfg(test)]
     pub fn set(&mut self, at: usize) {
         self.0[at / 64] |= 1 << (at % 64);
     }
@@ -19,78 +39,125 @@ impl Bits {
         self.0[at / 64] &= !(1 << (at % 64));
     }
 
-    /// The first that is in all of them.
-    fn first_in_both(&self, other: &Bits) -> Option<usize> {
-        let both = self.0.iter().zip(&other.0).enumerate();
-        both.map(|(at, (a, b))| (at, a & b)).find(|(_, bits)| *bits != 0).map(first)
+    fn count(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
     }
-}
 
-fn first((at, bits): (usize, u64)) -> usize {
-    at * 64 + bits.trailing_zeros() as usize
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        let ones = |(at, word): (usize, &u64)| {
+            let mut word = *word;
+            std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                Some(at * 64 + bit as usize)
+            })
+        };
+        self.0.iter().enumerate().flat_map(ones)
+    }
+
+    /// Adds those that are in both of the others.
+    fn add_both(&mut self, one: &Bits, other: &Bits) {
+        for (word, (a, b)) in self.0.iter_mut().zip(one.0.iter().zip(&other.0)) {
+            *word |= a & b;
+        }
+    }
+
+    fn remove(&mut self, other: &Bits) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, gone)| *word &= !gone);
+    }
+
+    fn first_in_both(&self, other: &Bits) -> Option<usize> {
+        let mut both = self.0.iter().zip(&other.0).map(|(a, b)| a & b).enumerate();
+        both.find(|(_, bits)| *bits != 0).map(|(at, bits)| at * 64 + bits.trailing_zeros() as usize)
+    }
 }
 
 /// For each on the left, the one of the `right` it gets.
 ///
-/// Paths that let one more have somebody are looked for from everybody who has nobody, breadth first, until
-/// a round finds none. In one round nobody on the right is looked at twice.
+/// The algorithm of Hopcroft and Karp: in rounds, the shortest paths on which one more gets somebody, because
+/// others change, are looked for from everybody at once, and as many of them are gone as do not cross.
 pub fn maximum(edges: &[Bits], right: usize) -> Vec<Option<usize>> {
-    let mut has: Vec<Option<usize>> = vec![None; edges.len()];
-    let mut had_by: Vec<Option<usize>> = vec![None; right];
-    let mut free = Bits::new(right);
-    (0..right).for_each(|at| free.set(at));
-    // Most are served at once.
-    for (at, wanted) in edges.iter().enumerate() {
-        if let Some(found) = wanted.first_in_both(&free) {
-            free.clear(found);
-            (has[at], had_by[found]) = (Some(found), Some(at));
+    let mut pairs =
+        Pairs { edges, has: vec![None; edges.len()], had_by: vec![None; right], free: Bits::all(right) };
+    // Most are served at once, those with the least choice first.
+    let mut order: Vec<usize> = (0..edges.len()).collect();
+    order.sort_by_key(|at| edges[*at].count());
+    for at in order {
+        if let Some(found) = edges[at].first_in_both(&pairs.free) {
+            pairs.give(at, found);
         }
     }
-    loop {
-        let mut unseen = Bits::new(right);
-        (0..right).for_each(|at| unseen.set(at));
-        let mut is_better = false;
+    while let Some(mut layers) = pairs.layers() {
         for start in 0..edges.len() {
-            if has[start].is_none() {
-                is_better |= improve(start, edges, &mut has, &mut had_by, &mut unseen);
+            if pairs.has[start].is_none() {
+                pairs.improve(start, &mut layers);
             }
         }
-        if !is_better {
-            return has;
-        }
     }
+    pairs.has
 }
 
-/// Looks for somebody for one who has nobody, and lets others change for it.
-fn improve(
-    start: usize,
-    edges: &[Bits],
-    has: &mut [Option<usize>],
-    had_by: &mut [Option<usize>],
-    unseen: &mut Bits,
-) -> bool {
-    // Who came to whom: a left one and the right one it asked for.
-    let mut asked: Vec<(usize, usize, Option<usize>)> = Vec::new();
-    let mut waiting: Vec<(usize, Option<usize>)> = vec![(start, None)];
-    let mut next = 0;
-    while let Some(&(left, by)) = waiting.get(next) {
-        next += 1;
-        while let Some(found) = edges[left].first_in_both(unseen) {
-            unseen.clear(found);
-            asked.push((left, found, by));
-            let Some(holder) = had_by[found] else {
-                let mut step = Some(asked.len() - 1);
-                while let Some(at) = step {
-                    let (left, right, by) = asked[at];
-                    (has[left], had_by[right]) = (Some(right), Some(left));
-                    step = by;
-                }
-                return true;
-            };
-            waiting.push((holder, Some(asked.len() - 1)));
+/// Who has whom so far.
+struct Pairs<'a> {
+    edges: &'a [Bits],
+    has: Vec<Option<usize>>,
+    had_by: Vec<Option<usize>>,
+    free: Bits,
+}
+
+impl Pairs<'_> {
+    fn give(&mut self, left: usize, right: usize) {
+        self.free.clear(right);
+        (self.has[left], self.had_by[right]) = (Some(right), Some(left));
+    }
+
+    /// Those on the right by how many have to change until they are reached, up to the first that nobody
+    /// has; nothing where none of those is reached.
+    fn layers(&self) -> Option<Vec<Bits>> {
+        let mut unseen = Bits::all(self.had_by.len());
+        let mut asking: Vec<usize> = (0..self.edges.len()).filter(|left| self.has[*left].is_none()).collect();
+        let mut layers = Vec::new();
+        loop {
+            let mut reached = Bits::new(self.had_by.len());
+            for left in &asking {
+                reached.add_both(&self.edges[*left], &unseen);
+            }
+            unseen.remove(&reached);
+            if reached.first_in_both(&self.free).is_some() {
+                let mut last = Bits::new(self.had_by.len());
+                last.add_both(&reached, &self.free);
+                layers.push(last);
+                return Some(layers);
+            }
+            asking = reached.iter().filter_map(|right| self.had_by[right]).collect();
+            if asking.is_empty() {
+                return None;
+            }
+            layers.push(reached);
         }
     }
-    false
+
+    /// Goes one of those paths, if there is one left. Whoever was asked on the way is not asked again.
+    fn improve(&mut self, start: usize, layers: &mut [Bits]) {
+        let mut path: Vec<(usize, usize)> = Vec::new();
+        let mut left = start;
+        loop {
+            match self.edges[left].first_in_both(&layers[path.len()]) {
+                Some(right) => {
+                    layers[path.len()].clear(right);
+                    path.push((left, right));
+                    match self.had_by[right] {
+                        Some(holder) => left = holder,
+                        None => return path.into_iter().for_each(|(left, right)| self.give(left, right)),
+                    }
+                }
+                None => match path.pop() {
+                    Some((before, _)) => left = before,
+                    None => return,
+                },
+            }
+        }
+    }
 }
 
 #[cfg(test)]

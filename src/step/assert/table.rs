@@ -65,7 +65,7 @@ impl Table<'_> {
             text.push_str(&format!("\n{hidden} more {} {verb}", if hidden == 1 { "row" } else { "rows" }));
         }
         if self.unseen > 0 {
-            text.push_str(&format!("\n{} more came back", count(self.unseen, "row")));
+            text.push_str(&format!("\n{} more rows came back", self.unseen));
         }
         let equal = self.differences.len() - different;
         if !is_short && equal > 0 {
