@@ -3,6 +3,7 @@
 mod asserting;
 mod bulk;
 mod cases;
+mod comparing;
 mod connection;
 mod converging;
 mod faults;

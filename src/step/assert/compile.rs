@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::columns::Compared;
 use super::condition::{Conditions, Edge, edge, edge_texts, edges, misplaced, ordering};
-use super::equality::form;
+use super::equality::{form, sorted};
 use super::expected::{Expected, Match};
 use super::faithful::{self, Leaf};
 use super::judge::{Expectation, judge_count, judge_rows};
@@ -168,8 +168,8 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// Writes one statement that runs the query once and reads what is expected by the types of its columns.
-    /// It answers with the number of rows, with hashes, ranks and conditions of each, with the same of those
-    /// that are listed, with how it reads the texts that are returned here, and with the keys of the table
+    /// It answers with the number of rows, with numbers that are the same for equal values, with ranks between
+    /// edges and with conditions, with how it reads the texts that are returned here, and with the keys of the table
     /// that the columns are from.
     fn compile(&mut self, problems: &mut Vec<Diagnostic>) -> (Vec<Vec<Wanted<'a>>>, Vec<Leaf>) {
         let types = &self.compared.types;
@@ -194,46 +194,35 @@ impl<'a> Rows<'a> {
         let values = each(&|at, it| format!("q.c{at}::{} as c{at}", it.sql));
         let nulls = ", null".repeat(count);
         let texts = each(&|at, _| format!("c{at}::text as t{at}"));
+        // Equal values have equal hashes, and a few others too: enough to tell which rows may be meant.
         let hashes = |columns: &[usize]| {
             let hash = |at: &usize| {
                 let form = form(&format!("c{}", at + 1), &types[*at]);
                 format!("coalesce(jsonb_hash_extended({form}, 0)::text, '-')")
             };
-            match columns.is_empty() {
-                true => "''".to_owned(),
-                false => {
-                    format!("concat_ws(' ', {})", columns.iter().map(hash).collect::<Vec<_>>().join(", "))
-                }
-            }
+            concat(" ", &columns.iter().map(hash).collect::<Vec<_>>())
         };
+        let sorted = |at: &usize| {
+            let value = sorted(&format!("c{}", at + 1), &types[*at]);
+            format!("{value} as k{}", at + 1)
+        };
+        let sorted: Vec<String> = same.iter().map(sorted).collect();
+        let sorted = sorted.join(", ");
         let mut parts = String::new();
         if !same.is_empty() {
             let arrays = self.arrays(&wanted, problems);
             parts.push_str(&format!(
-                ",\nexpected as materialized (\n  select n, {} as same, {} as telling, {texts} from (\n    select q.n, {values} from unnest({arrays}) with ordinality as q({names}, n)) as e\n)",
-                hashes(&same),
+                ",\nexpected as materialized (\n  select n, {} as telling, {sorted}, {texts} from (\n    select q.n, {values} from unnest({arrays}) with ordinality as q({names}, n)) as e\n)",
                 hashes(&telling),
             ));
         }
         for at in &inside {
             parts.push_str(&self.ranks(*at, &wanted));
         }
-        let rank = |at: &usize| format!("coalesce(r{0}.r::text, '-')", at + 1);
-        let ranks: Vec<String> = inside.iter().map(rank).collect();
-        let joins: String = inside
-            .iter()
-            .map(|at| format!(" left join r{0} on r{0}.who = 'f' and r{0}.n = f.n", at + 1))
-            .collect();
         let holds: Vec<String> = conditions
             .iter()
             .map(|condition| format!("case when {condition} then '1' else '0' end"))
             .collect();
-        let concat = |separator: &str, parts: &[String]| match parts.is_empty() {
-            true => "''".to_owned(),
-            // A function takes at most a hundred arguments.
-            false if separator.is_empty() => format!("array_to_string(array[{}], '')", parts.join(", ")),
-            false => format!("array_to_string(array[{}], '{separator}')", parts.join(", ")),
-        };
         let (matching, listed) = match &self.assert.expected {
             Expected::Rows(rows) => (rows.matching, rows.rows.len()),
             _ => (Match::Exact, 1),
@@ -246,26 +235,32 @@ impl<'a> Rows<'a> {
         parts.push_str(&format!(
             ",
 seen as materialized (
-  select f.n, {same} as same, {ranks} as ranks, {holds} as holds, {texts},
-    sum(octet_length(f::text)) over (order by f.n) as size
-  from (select * from found{only} order by n limit {limit}) as f{joins}
+  select f.n, {holds} as holds, {comma_sorted}{texts}, sum(octet_length(f::text)) over (order by f.n) as size
+  from (select * from found{only} order by n limit {limit}) as f
 )
 select 'found', (select count(*) from found)::text, null, null, null, null{nulls}
-union all select 'row', n::text, same, ranks, holds, (size <= {SHOWN_MAX})::text, {shown} from seen",
-            same = hashes(&same),
-            ranks = concat(" ", &ranks),
+union all select 'row', n::text, holds, (size <= {SHOWN_MAX})::text, null, null, {shown} from seen",
             holds = concat("", &holds),
+            comma_sorted = if same.is_empty() { String::new() } else { format!("{sorted}, ") },
             shown = each(&|at, _| format!("case when size <= {SHOWN_MAX} then t{at} end")),
         ));
         if !same.is_empty() {
+            // Values that are equal get the same number, whichever side they are on.
+            let keys: Vec<String> = same.iter().map(|at| format!("k{}", at + 1)).collect();
+            let ranks: Vec<String> =
+                keys.iter().map(|key| format!("dense_rank() over (order by {key})::text")).collect();
+            let keys = keys.join(", ");
             parts.push_str(&format!(
-                "\nunion all select 'same', n::text, same, null, null, null, {} from expected",
+                "\nunion all select 'same', is_listed::text, n::text, {}, null, null{nulls} from (
+  select false as is_listed, n, {keys} from seen union all select true, n, {keys} from expected) as both_sides
+union all select 'listed', n::text, null, null, null, null, {} from expected",
+                concat(" ", &ranks),
                 each(&|at, _| format!("t{at}"))
             ));
         }
         for at in &inside {
             parts.push_str(&format!(
-                "\nunion all select 'edge', n::text, '{at}', who, r::text, null{nulls} from r{} where who <> 'f'",
+                "\nunion all select 'edge', n::text, '{at}', who, r::text, null{nulls} from r{}",
                 at + 1
             ));
         }
@@ -487,6 +482,15 @@ from pg_catalog.pg_index i cross join lateral (
 where i.indisunique and i.indpred is null and i.indexprs is null and k.count = i.indnkeyatts and i.indnkeyatts = i.indnatts",
             origins.join(", ")
         )
+    }
+}
+
+/// Texts one after the other.
+fn concat(separator: &str, parts: &[String]) -> String {
+    match parts.is_empty() {
+        true => "''".to_owned(),
+        // Functions take at most a hundred arguments, arrays as many items as there are.
+        false => format!("array_to_string(array[{}], '{separator}')", parts.join(", ")),
     }
 }
 

@@ -2,9 +2,21 @@
 //!
 //! A form gives every type the equality of its values (numbers by number, times by instant, arrays by
 //! their elements, JSON by what it says) and none of the looseness of `=` on citext or of collations.
-//! It can be sorted and hashed, so that a million rows are matched as easily as ten.
+//! It can be sorted, so that ten thousand rows are matched as easily as ten. Hashes of it would not do: the
+//! server's hash of a number leaves out its sign.
 
 use crate::plan::description::{Kind, Type};
+
+/// An SQL expression that is the same for equal values, and can be sorted faster than their form where there
+/// is a faster way.
+pub fn sorted(value: &str, sql_type: &Type) -> String {
+    match (&sql_type.kind, sql_type.sql.as_str()) {
+        (Kind::Plain, "float4" | "float8") => format!("{value}::float8"),
+        (Kind::Plain, _) if is_number(sql_type) => format!("{value}::numeric"),
+        (Kind::Plain, _) => format!("{value}::text collate \"C\""),
+        _ => form(value, sql_type),
+    }
+}
 
 /// An SQL expression for the form of `value`, which is of that type. NULL is NULL, and nothing else is.
 pub fn form(value: &str, sql_type: &Type) -> String {

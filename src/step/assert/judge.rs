@@ -28,7 +28,7 @@ pub struct Expectation {
     types: Vec<Type>,
     /// The columns of the author's key.
     key: Vec<usize>,
-    /// What each cell has to hold; hashes and ranks come with the answer.
+    /// What each cell has to hold; the numbers for it come with the answer.
     listed: Vec<Listed>,
     /// The texts that may not be read as they are written, in the order of the answer.
     leaves: Vec<Leaf>,
@@ -175,8 +175,6 @@ fn read_answer<'a>(answer: &'a Answer, expectation: &Expectation) -> Comparison<
         expectation.listed.iter().any(|row| row.tests.get(column).is_some_and(is))
     };
     let same: Vec<usize> = (0..columns).filter(|at| has(*at, |test| matches!(test, Test::Same(_)))).collect();
-    let inside: Vec<usize> =
-        (0..columns).filter(|at| has(*at, |test| matches!(test, Test::Inside(..)))).collect();
     let mut comparison = Comparison {
         listed: expectation.listed.clone(),
         written: HashMap::new(),
@@ -187,35 +185,43 @@ fn read_answer<'a>(answer: &'a Answer, expectation: &Expectation) -> Comparison<
         pairs: Vec::new(),
     };
     let mut keys: Vec<(bool, Vec<usize>)> = Vec::new();
+    let mut by_number: HashMap<usize, usize> = HashMap::new();
+    let mut rows: Vec<&Vec<Option<String>>> = answer.iter().filter(|row| text(row, 0) == "row").collect();
+    rows.sort_by_key(|row| number(row, 1));
+    for (at, row) in rows.into_iter().enumerate() {
+        by_number.insert(number(row, 1), at);
+        comparison.seen.push(Seen {
+            same: vec![None; columns],
+            ranks: vec![None; columns],
+            holds: text(row, 2).bytes().map(|byte| byte == b'1').collect(),
+        });
+        comparison.texts.push((text(row, 3) == "true").then(|| &row[LEADING..]));
+    }
     for row in answer {
         match text(row, 0) {
             "found" => comparison.found = number(row, 1),
-            "row" => {
-                let mut seen = Seen {
-                    same: vec![None; columns],
-                    ranks: vec![None; columns],
-                    holds: text(row, 4).bytes().map(|byte| byte == b'1').collect(),
-                };
-                for (at, hash) in same.iter().zip(text(row, 2).split(' ')) {
-                    seen.same[*at] = hash.parse().ok();
-                }
-                for (at, rank) in inside.iter().zip(text(row, 3).split(' ')) {
-                    seen.ranks[*at] = rank.parse().ok();
-                }
-                comparison.seen.push(seen);
-                comparison.texts.push((text(row, 5) == "true").then(|| &row[LEADING..]));
-            }
-            "same" => {
-                let listed = number(row, 1).wrapping_sub(1);
-                let Some(tests) = comparison.listed.get_mut(listed).map(|row| &mut row.tests) else {
+            "same" if text(row, 1) == "true" => {
+                let Some(listed) = comparison.listed.get_mut(number(row, 2).wrapping_sub(1)) else {
                     continue;
                 };
-                for (at, hash) in same.iter().zip(text(row, 2).split(' ')) {
-                    if matches!(tests[*at], Test::Same(_)) {
-                        tests[*at] = Test::Same(hash.parse().ok());
+                for (at, value) in same.iter().zip(text(row, 3).split(' ')) {
+                    if let Test::Same(same) = &mut listed.tests[*at] {
+                        *same = value.parse().ok();
                     }
                 }
-                comparison.written.insert(listed, &row[LEADING..]);
+            }
+            "same" => {
+                let Some(at) = by_number.get(&number(row, 2)) else { continue };
+                for (column, value) in same.iter().zip(text(row, 3).split(' ')) {
+                    comparison.seen[*at].same[*column] = value.parse().ok();
+                }
+            }
+            "listed" => {
+                comparison.written.insert(number(row, 1).wrapping_sub(1), &row[LEADING..]);
+            }
+            "edge" if text(row, 3) == "f" => {
+                let Some(at) = by_number.get(&number(row, 1)) else { continue };
+                comparison.seen[*at].ranks[number(row, 2)] = text(row, 4).parse().ok();
             }
             "edge" => {
                 let (listed, at) = (number(row, 1).wrapping_sub(1), number(row, 2));

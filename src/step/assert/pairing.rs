@@ -22,7 +22,7 @@ pub struct Listed {
 pub enum Test {
     /// Anything.
     Any,
-    /// The value with this hash of its form; NULL has none.
+    /// The value of this number: equal values have the same one.
     Same(Option<i64>),
     /// A value whose rank among those that came is above the first number, up to the second.
     Inside(u32, u32),
@@ -33,7 +33,7 @@ pub enum Test {
 /// A row that came back.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// By column: the hash of its value's form.
+    /// By column: the number of its value.
     pub same: Vec<Option<i64>>,
     /// By column: its value's rank.
     pub ranks: Vec<Option<u32>>,
