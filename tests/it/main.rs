@@ -9,6 +9,7 @@ mod converging;
 mod faults;
 mod instructions;
 mod keys;
+mod mutation;
 mod output;
 mod overlays;
 mod planning;

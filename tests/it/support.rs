@@ -38,10 +38,19 @@ pub struct Database {
 
 impl Database {
     pub fn create() -> Database {
+        Database::create_as("")
+    }
+
+    fn create_as(template: &str) -> Database {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        client("postgres").batch_execute(&format!("create database {name}")).unwrap();
+        client("postgres").batch_execute(&format!("create database {name}{template}")).unwrap();
         Database { name }
+    }
+
+    /// Another one with the same in it, while nobody is connected to this one.
+    pub fn copy(&self) -> Database {
+        Database::create_as(&format!(" template {}", self.name))
     }
 
     /// A URL over the server's socket.

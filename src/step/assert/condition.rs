@@ -11,6 +11,7 @@ use crate::plan::staged::{Cell, Expression};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::matcher::{self, Matcher, Side, from_now, interval_within};
 use crate::project::source::{Place, Source};
+use crate::project::value::json_text;
 use crate::project::yaml::{Content, Entry, Node};
 
 /// Writes conditions into a statement.
@@ -333,8 +334,9 @@ impl Conditions<'_> {
                 Ok(when(value, "array", &parts.join(" and ")))
             }
             _ => {
-                let argument = self.argument(node, &json())?;
-                Ok(format!("coalesce({value} = {argument}, false)"))
+                // What is null here is the JSON value, and a member that is missing is something else.
+                let argument = self.bind(node, Some(json_text(node)), "jsonb");
+                Ok(format!("coalesce({value} = {argument}::jsonb, false)"))
             }
         }
     }

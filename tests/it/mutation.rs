@@ -1,0 +1,240 @@
+//! Every expectation of some scenarios is changed in turn, and the run has to turn red: one that stays green
+//! would be a test that passes silently.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use seedbed::project::source::{Source, Span};
+use seedbed::project::yaml::{self, Content, Entry, Node, Scalar};
+use seedbed::step::KINDS;
+
+use crate::support::{Database, Seedbed};
+
+/// A change of a file: what is replaced, and by what.
+#[derive(Debug)]
+struct Mutation {
+    span: std::ops::Range<usize>,
+    by: String,
+}
+
+/// Keys whose values say what must be true.
+const EXPECTATIONS: &[&str] = &["rows", "row", "value", "count", "exists"];
+
+#[test]
+fn no_expectation_can_be_changed_unseen() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let survivors: Vec<String> =
+        [root.clone(), root.join("tests/mutation")].iter().flat_map(|it| mutate(it)).collect();
+    assert!(
+        survivors.is_empty(),
+        "{} mutations were not noticed:\n{}",
+        survivors.len(),
+        survivors.join("\n")
+    );
+}
+
+/// Runs every mutation of a project's scenarios, and says which of them were not noticed.
+fn mutate(directory: &Path) -> Vec<String> {
+    let template = Database::create();
+    let run = |directory: &Path, database: &Database| {
+        let seedbed = Seedbed::new(directory).variable("CONNECTION_STRING", &database.url());
+        seedbed.run(&["run", "--log", "json"])
+    };
+    let migrated = Seedbed::new(directory).variable("CONNECTION_STRING", &template.url()).run(&["migrate"]);
+    assert_eq!(migrated.status, "0", "{}", migrated.text);
+    let home = copy(directory);
+    let (mut survivors, mut count) = (Vec::new(), 0);
+    for entry in fs::read_dir(directory.join("scenarios")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let text = fs::read_to_string(directory.join("scenarios").join(&name)).unwrap();
+        // The others would only take time.
+        let _ = fs::remove_dir_all(home.path().join("scenarios"));
+        fs::create_dir(home.path().join("scenarios")).unwrap();
+        let file = home.path().join("scenarios").join(&name);
+        fs::write(&file, &text).unwrap();
+        let output = run(home.path(), &template.copy());
+        assert_eq!(output.status, "0", "{}", output.text);
+        for Mutation { span, by } in mutations(&text, &ends(&output.text)) {
+            let mut mutated = text.clone();
+            mutated.replace_range(span.clone(), &by);
+            fs::write(&file, &mutated).unwrap();
+            let output = run(home.path(), &template.copy());
+            count += 1;
+            match output.status.as_str() {
+                "1" => {}
+                // What cannot be meant is noticed too, unless it is the test that writes nonsense.
+                "2" if !output.text.contains("not YAML") => {}
+                _ => survivors.push(format!("{name}: `{}` by `{by}`: exit {}", &text[span], output.status)),
+            }
+        }
+    }
+    assert!(count > 20, "{count} mutations");
+    survivors
+}
+
+/// The project without its scenarios.
+fn copy(directory: &Path) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    for part in ["migrations", "fixtures"] {
+        if let Ok(entries) = fs::read_dir(directory.join(part)) {
+            fs::create_dir(home.path().join(part)).unwrap();
+            for entry in entries.map(Result::unwrap) {
+                fs::copy(entry.path(), home.path().join(part).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    home
+}
+
+/// The outcomes of the steps, in order.
+fn ends(log: &str) -> Vec<String> {
+    let events = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let ended = events.filter(|event| event["event.name"] == "seedbed.step.ended");
+    ended.map(|event| event["seedbed.outcome"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+fn mutations(text: &str, ends: &[String]) -> Vec<Mutation> {
+    let source = Source::new("a.yaml", text);
+    let root = entries(yaml::parse(&source).unwrap());
+    let steps = root.into_iter().find(|entry| entry.key == "steps").unwrap().value;
+    let Content::List(steps) = steps.content else { panic!("steps are a list") };
+    let mut found = Vec::new();
+    for (step, end) in steps.into_iter().zip(ends) {
+        let step = entries(step);
+        let kind = KINDS.iter().find(|kind| kind.name == step[0].key).unwrap();
+        let others = kind.outcomes.iter().map(|outcome| outcome.word()).filter(|word| word != end);
+        match step.iter().find(|entry| entry.key == "expect") {
+            Some(expect) => {
+                let start = expect.value.span.start as usize;
+                let line_end = text[start..].find(['\n', '#']).map_or(text.len(), |at| start + at);
+                // A list begins before its first word.
+                let from = text[..start].rfind(':').unwrap() + 1;
+                found.extend(others.map(|word| Mutation { span: from..line_end, by: format!(" {word}") }));
+            }
+            None => {
+                // A line of its own, indented as the first key is.
+                let at = step[0].key_span.start as usize;
+                let indent = at - text[..at].rfind('\n').unwrap() - 1;
+                let line_end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+                let line = |word| format!("\n{}expect: {word}", " ".repeat(indent));
+                found.extend(others.map(|word| Mutation { span: line_end..line_end, by: line(word) }));
+            }
+        }
+        for entry in step.iter().filter(|entry| EXPECTATIONS.contains(&entry.key.as_str())) {
+            let is_of_assert = kind.name == "assert";
+            if entry.key != "exists" && !is_of_assert && entry.key != "count" {
+                continue; // Rows that are written, not expected.
+            }
+            match &entry.value.content {
+                Content::Scalar(table, _) if table.trim_start().starts_with('|') => {
+                    cells_of_table(text, entry.value.span, &mut found);
+                }
+                _ => nodes(text, &entry.value, is_of_assert, &mut found),
+            }
+        }
+        for entry in step.iter().filter(|entry| entry.key == "absent") {
+            let span = entry.key_span.range();
+            found.push(Mutation { span, by: "exists".to_owned() });
+        }
+    }
+    found
+}
+
+fn entries(node: Node) -> Vec<Entry> {
+    let Content::Map(entries) = node.content else { panic!("not a map") };
+    entries
+}
+
+/// Changes every value below a node.
+fn nodes(text: &str, node: &Node, has_matchers: bool, found: &mut Vec<Mutation>) {
+    match &node.content {
+        Content::Null => found.push(Mutation { span: node.span.range(), by: "x".to_owned() }),
+        Content::Scalar(value, kind) => {
+            let written = &text[node.span.range()];
+            found.extend(others(value, *kind).into_iter().map(|by| Mutation { span: node.span.range(), by }));
+            if has_matchers && !written.starts_with('|') {
+                found.push(Mutation { span: node.span.range(), by: format!("{{$not: {written}}}") });
+            }
+        }
+        Content::List(items) if items.is_empty() => {
+            found.push(Mutation { span: node.span.range(), by: "[{name: x}]".to_owned() });
+        }
+        Content::List(items) => items.iter().for_each(|item| nodes(text, item, has_matchers, found)),
+        Content::Map(entries) => {
+            for entry in entries {
+                // Bounds and patterns may be changed without a difference, so the matcher is turned round.
+                match entry.key.starts_with('$') {
+                    true => {
+                        let start = entry.key_span.start as usize;
+                        let open = text[..start].rfind('{').unwrap();
+                        let close = start + closing(&text[start..]);
+                        let span = open..close + 1;
+                        let by = format!("{{$not: {}}}", &text[span.clone()]);
+                        found.push(Mutation { span, by });
+                        break;
+                    }
+                    false => nodes(text, &entry.value, has_matchers, found),
+                }
+            }
+        }
+        Content::Empty => {}
+    }
+}
+
+/// Values that are near, and are others.
+fn others(value: &str, kind: Scalar) -> Vec<String> {
+    let quoted = |text: String| format!("'{}'", text.replace('\'', "''"));
+    match (kind, value.parse::<f64>()) {
+        (Scalar::Bool, _) => vec![if value == "true" { "false" } else { "true" }.to_owned()],
+        (_, Ok(_)) => vec![format!("{value}1"), format!("-{value}1"), "0.5".to_owned(), "null".to_owned()],
+        _ => {
+            let flipped: String = value
+                .chars()
+                .map(|c| if c.is_lowercase() { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
+                .collect();
+            let mut others =
+                vec![quoted(format!("{value}x")), quoted(format!("{value} ")), "null".to_owned()];
+            others.extend((flipped != value).then(|| quoted(flipped)));
+            // A time may be written with blanks and in either case.
+            if value.starts_with(|c: char| c.is_ascii_digit()) {
+                others.drain(1..2);
+                others.truncate(2);
+            }
+            others
+        }
+    }
+}
+
+/// Turns round every cell of a table between pipes.
+fn cells_of_table(text: &str, span: Span, found: &mut Vec<Mutation>) {
+    let mut start = span.start as usize;
+    for (number, line) in text[start..].split_inclusive('\n').enumerate() {
+        if number > 1 && !line.trim_start().starts_with('|') {
+            break;
+        }
+        let mut at = start;
+        for cell in line.split_inclusive('|') {
+            let word = cell.trim_end_matches('|').trim();
+            if number > 1 && !word.is_empty() {
+                let from = at + cell.find(word).unwrap();
+                found.push(Mutation { span: from..from + word.len(), by: format!("{{$not: {word}}}") });
+            }
+            at += cell.len();
+        }
+        start += line.len();
+    }
+}
+
+/// The byte of the bracket that closes a map whose inside a text begins with.
+fn closing(text: &str) -> usize {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' if depth == 0 => return at,
+            '}' | ']' => depth -= 1,
+            _ => {}
+        }
+    }
+    panic!("{text} is not closed")
+}
