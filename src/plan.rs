@@ -10,6 +10,7 @@ pub mod description;
 pub mod fit;
 pub mod float;
 pub mod intake;
+pub mod names;
 pub mod quote;
 pub mod resolve;
 pub mod staged;
@@ -73,7 +74,26 @@ pub enum Shape {
         /// Makes the question from it.
         compile: Compile,
     },
+    /// Statements of the author's, each sent by itself, whose rows nobody looks at.
+    Script {
+        /// The statements, in order.
+        statements: Vec<Scripted>,
+        /// How the step ends when none of them fails.
+        outcome: Outcome,
+    },
 }
+
+/// A statement of the author's, with its parameters by number.
+pub struct Scripted {
+    /// As it is, without values.
+    pub query: Statement,
+    /// Gives its parameters their values, when the server has said what they are used as; nothing where it
+    /// has none.
+    pub bind: Option<Bind>,
+}
+
+/// Makes a statement with values of what the server says of one without.
+pub type Bind = Box<dyn Fn(&Description) -> Result<Statement, Vec<Diagnostic>> + Send + Sync>;
 
 /// A statement, and what its answer means.
 pub struct Question {
@@ -176,6 +196,7 @@ impl Batch {
             Shape::Ready(question) => &question.statement,
             Shape::Series { units, .. } => &units[0].statement,
             Shape::Described { query, .. } => query,
+            Shape::Script { statements, .. } => &statements[0].query,
         }
     }
 }
@@ -204,6 +225,8 @@ pub struct Statement {
     pub parameters: Vec<Parameter>,
     /// Finds the place of a character position in a part of `sql` that the author wrote.
     pub locate: Option<Locate>,
+    /// Where it stands, if all of it is the author's.
+    pub place: Option<Place>,
     /// The rows inside list parameters, to find the one that the server refused.
     pub staged: staged::Staged,
 }

@@ -1,21 +1,24 @@
 //! The run: what was planned, against one database, into a report.
 
+pub mod attempt;
 pub mod bulk;
+pub mod compile;
+pub mod ending;
 pub mod explain;
 pub mod foresee;
 pub mod guard;
 pub mod migrations;
+pub mod refusal;
 pub mod steps;
+pub mod tries;
 
 use std::time::{Duration, Instant};
 
-use crate::database::catalog;
 use crate::database::connection::Connection;
 use crate::database::error::{Class, Error, Phase};
 use crate::database::retry::{Attempts, Policy};
 use crate::database::session::Session;
-use crate::plan::catalog::Catalog;
-use crate::plan::{Access, Batch};
+use crate::plan::Access;
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::scenario::Scenario;
@@ -125,69 +128,6 @@ impl<'a> Run<'a> {
             result?;
         }
         Ok(())
-    }
-
-    /// Compiles every step of every story before the first one runs, so that what the catalog shows to
-    /// be wrong is said before anything is done, all at once.
-    fn compile(&mut self, report: &Report) -> Result<Vec<Vec<Batch>>, Stop> {
-        let work = self.work;
-        let steps = work.stories.iter().flat_map(|story| story.steps);
-        let locks = steps.clone().any(|step| step.action.writes()) && !self.connection.need.lock;
-        let names: Vec<&str> = steps.flat_map(|step| step.action.tables(work.project)).collect();
-        let mut problems: Vec<Diagnostic> = Vec::new();
-        let catalog = self.catalog(&names, locks, &mut problems)?;
-        let mut batches = Vec::new();
-        for story in &work.stories {
-            let mut compiled = Vec::new();
-            for step in story.steps {
-                match step.action.compile(step, work.project, &catalog) {
-                    Ok(batch) => compiled.push(batch),
-                    Err(wrong) => {
-                        // Two steps that use the same fixture would say the same thing twice.
-                        let new: Vec<Diagnostic> =
-                            wrong.into_iter().filter(|problem| !problems.contains(problem)).collect();
-                        problems.extend(new);
-                    }
-                }
-            }
-            batches.push(compiled);
-        }
-        match (problems.is_empty(), report.migrations.is_empty()) {
-            (true, _) => Ok(batches),
-            (false, true) => Err(Stop { exit: Exit::Invalid, diagnostics: problems }),
-            // The status of an invalid project promises that nothing was touched.
-            (false, false) => Err(Stop { exit: Exit::DidNotHold, diagnostics: problems }),
-        }
-    }
-
-    /// What the catalog says of these tables and of those they refer to. With `locks` the run's lock is
-    /// taken along the way, if nobody else has it.
-    fn catalog(
-        &mut self,
-        names: &[&str],
-        locks: bool,
-        problems: &mut Vec<Diagnostic>,
-    ) -> Result<Catalog, Stop> {
-        if names.is_empty() {
-            return Ok(Catalog::default());
-        }
-        let steps = self.work.stories.iter().flat_map(|story| story.steps);
-        let written = steps.flat_map(|step| step.action.fixtures_written());
-        let fixtures = self.work.project.fixtures.iter().chain(written);
-        let indexes: Vec<&str> =
-            fixtures.filter_map(|fixture| Some(fixture.key_index.as_ref()?.text.as_str())).collect();
-        let (mut catalog, is_locked) = self.reading("the catalog", |session| {
-            let (mut catalog, is_locked) = catalog::read_and_lock(session, names, locks)?;
-            if !indexes.is_empty() {
-                catalog::add_indexes(session, &mut catalog, &indexes)?;
-            }
-            Ok((catalog, is_locked))
-        })?;
-        if is_locked {
-            self.connection.has_lock();
-        }
-        catalog.declare(self.work.project, problems);
-        Ok(catalog)
     }
 
     /// Reads something outside of any step, on a new connection if need be.

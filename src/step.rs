@@ -7,6 +7,11 @@
 pub mod add;
 pub mod assert;
 pub mod delete;
+pub mod expect;
+pub mod outcome;
+pub mod read;
+pub mod refusal;
+pub mod script;
 pub mod seed;
 pub mod verify;
 
@@ -15,6 +20,7 @@ use std::sync::Arc;
 
 use crate::plan::Batch;
 use crate::plan::catalog::Catalog;
+use crate::plan::names::{Names, Wanted};
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::fixture::Fixture;
@@ -22,6 +28,8 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::yaml::Entry;
 use crate::seed::load::Load;
+use expect::Expect;
+pub use outcome::Outcome;
 
 /// Every step kind, in the order the manual lists them.
 pub const KINDS: &[&Kind] = &[&seed::KIND, &assert::KIND, &add::KIND, &delete::KIND, &verify::KIND];
@@ -41,8 +49,17 @@ pub struct Kind {
     pub parse: Parse,
 }
 
-/// Reads the keys of a step, given the place of its kind's word.
-pub type Parse = fn(&mut Reading, Span, Vec<Entry>) -> Option<Box<dyn Action>>;
+/// Reads the keys of a step that are its kind's own.
+pub type Parse = fn(&mut Reading, Head, Vec<Entry>) -> Option<Box<dyn Action>>;
+
+/// What a kind has to know of the rest of its step.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// The place of the kind's word.
+    pub span: Span,
+    /// Where the step says that it expects an error, if it does.
+    pub error: Option<Span>,
+}
 
 /// One step of a scenario.
 #[derive(Debug)]
@@ -55,12 +72,35 @@ pub struct Step {
     pub span: Span,
     /// What it does.
     pub action: Box<dyn Action>,
-    /// The outcomes that are fine.
-    pub accepted: Vec<Outcome>,
-    /// The place of `expect`, if the author wrote it.
-    pub expect_span: Option<Span>,
+    /// How it may end.
+    pub expect: Expect,
     /// The file it stands in.
     pub source: Arc<Source>,
+}
+
+impl Step {
+    /// The tables it names, which the catalog must hold before it is compiled.
+    pub fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str> {
+        let refused = self.expect.refusal().and_then(|refusal| refusal.table.as_ref());
+        self.action.tables(project).into_iter().chain(refused.map(|name| name.text.as_str())).collect()
+    }
+
+    /// What else it speaks of.
+    pub fn names(&self) -> Wanted {
+        let refusal = self.expect.refusal();
+        Wanted {
+            constraints: refusal.is_some_and(|refusal| refusal.constraint.is_some()),
+            // Those of a table are in the catalog.
+            columns: refusal.is_some_and(|refusal| refusal.column.is_some() && refusal.table.is_none()),
+        }
+    }
+
+    /// Notes names of an expectation that the database does not have.
+    pub fn check_names(&self, catalog: &Catalog, names: &Names, problems: &mut Vec<Diagnostic>) {
+        if let Some(refusal) = self.expect.refusal() {
+            refusal.check(&self.source, catalog, names, problems);
+        }
+    }
 }
 
 /// What a step of some kind does.
@@ -114,50 +154,4 @@ pub trait Action: Debug + Send + Sync {
 
     /// The one transaction it becomes, or everything that is wrong with it in this catalog.
     fn compile(&self, step: &Step, project: &Project, catalog: &Catalog) -> Result<Batch, Vec<Diagnostic>>;
-}
-
-/// How a step can end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // The words say it, and language.md has the table.
-pub enum Outcome {
-    Created,
-    Updated,
-    Unchanged,
-    Skipped,
-    Held,
-    Differs,
-    Added,
-    Present,
-    ParentNotFound,
-    ParentAmbiguous,
-    Deleted,
-    NotFound,
-    Restricted,
-}
-
-impl Outcome {
-    /// Whether a step that ends so has written something. One that has not keeps nothing, not even what
-    /// a trigger made of its attempt.
-    pub fn has_written(self) -> bool {
-        matches!(self, Outcome::Created | Outcome::Updated | Outcome::Added | Outcome::Deleted)
-    }
-
-    /// The word for it, in files and reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Outcome::Created => "created",
-            Outcome::Updated => "updated",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Skipped => "skipped",
-            Outcome::Held => "held",
-            Outcome::Differs => "differs",
-            Outcome::Added => "added",
-            Outcome::Present => "present",
-            Outcome::ParentNotFound => "parent_not_found",
-            Outcome::ParentAmbiguous => "parent_ambiguous",
-            Outcome::Deleted => "deleted",
-            Outcome::NotFound => "not_found",
-            Outcome::Restricted => "restricted",
-        }
-    }
 }

@@ -17,6 +17,7 @@ use crate::project::source::{Name, Source, Span};
 use crate::report::exit::Exit;
 use crate::report::has_errors;
 use crate::run::{Story, Work, run};
+use crate::step::expect::Expect;
 use crate::step::seed::Purpose;
 use crate::step::{Step, seed};
 
@@ -85,8 +86,7 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
         title: Name { text: title, span: Span::default() },
         span: Span::default(),
         action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None, purpose }),
-        accepted: seed::KIND.accepted.to_vec(),
-        expect_span: None,
+        expect: Expect::of(&seed::KIND),
         source,
     };
     if is_plan {

@@ -5,6 +5,7 @@
 //! caches, and planning the large one took twice as long as all of these together.
 
 mod details;
+pub mod names;
 
 use std::collections::{BTreeSet, HashMap};
 

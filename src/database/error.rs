@@ -63,6 +63,8 @@ pub struct ServerError {
     pub constraint: Option<String>,
     /// The table it is about.
     pub table: Option<String>,
+    /// The schema of that table.
+    pub schema: Option<String>,
     /// The column it is about.
     pub column: Option<String>,
 }
@@ -280,6 +282,7 @@ impl From<&postgres::error::DbError> for ServerError {
             internal,
             constraint: owned(error.constraint()),
             table: owned(error.table()),
+            schema: owned(error.schema()),
             column: owned(error.column()),
         }
     }

@@ -289,6 +289,30 @@ impl Session {
     ///
     /// A parameter whose use tells no type is made a text, in a transaction begun anew.
     pub fn describe(&mut self, query: &Statement) -> Result<Description, Error> {
+        self.describe_undoing(query, |session| {
+            session.leave();
+            session.is_begin_due = true;
+            Ok(())
+        })
+    }
+
+    /// The same behind other statements of a transaction, which must not be undone: a savepoint is what is
+    /// gone back to.
+    pub fn describe_within(&mut self, query: &Statement) -> Result<Description, Error> {
+        let limit = self.limits.statement;
+        self.simple("savepoint seedbed_script".to_owned(), limit)?;
+        let description = self.describe_undoing(query, |session| {
+            session.simple("rollback to savepoint seedbed_script".to_owned(), limit).map(drop)
+        })?;
+        self.simple("release savepoint seedbed_script".to_owned(), limit)?;
+        Ok(description)
+    }
+
+    fn describe_undoing(
+        &mut self,
+        query: &Statement,
+        mut undo: impl FnMut(&mut Session) -> Result<(), Error>,
+    ) -> Result<Description, Error> {
         let mut types = vec![Type::UNKNOWN; query.parameters.len()];
         loop {
             self.clock.check()?;
@@ -310,8 +334,7 @@ impl Session {
                     return Ok(description);
                 }
             }
-            self.leave();
-            self.is_begin_due = true;
+            undo(self)?;
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The rules are those of the server's own scanner (`scan.l`) with `standard_conforming_strings` on.
 
+pub mod condition;
 pub mod expression;
 pub mod lexer;
 pub mod parameters;

@@ -83,6 +83,7 @@ pub fn step(
         diagnostic.at_place(table.place.clone())
     } else {
         match (step.source.text.is_empty(), blame::files(&statement.staged, server)) {
+            _ if statement.place.is_some() => Diagnostic { place: statement.place.clone(), ..diagnostic },
             (true, Some(files)) => diagnostic.note(format!("it is one of {files}")),
             _ => at_step(diagnostic, step),
         }

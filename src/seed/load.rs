@@ -87,6 +87,8 @@ pub struct Given<'c> {
     pub place: Place,
     /// Whether it is named to be removed.
     pub is_removed: bool,
+    /// Whether it may lack what its table needs, because that is what the server is to refuse.
+    pub may_lack: bool,
     /// What is wrong with its cells.
     pub wrong: Vec<Diagnostic>,
     /// What it gives.
@@ -99,7 +101,7 @@ impl<'c> Given<'c> {
         let mut wrong = Vec::new();
         let targets = resolver.targets(table, &row.cells, &mut wrong);
         let place = Place::new(resolver.source, row.span);
-        Given { place, is_removed: row.is_removed, wrong, targets }
+        Given { place, is_removed: row.is_removed, may_lack: false, wrong, targets }
     }
 }
 
@@ -179,7 +181,7 @@ impl<'c> Load<'c> {
             // A cell that could not be resolved may be the very one that is missed.
             if is_whole && row.is_removed {
                 check_removed(&load.key, &row, table, &mut wrong);
-            } else if is_whole && rule != Rule::Never {
+            } else if is_whole && rule != Rule::Never && !row.may_lack {
                 check_required(&row, table, &mut wrong);
             }
             note_new(wrong, problems);

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Kind, Outcome, Step};
+use super::{Action, Head, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Batch, Judgement};
@@ -21,11 +21,11 @@ use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
-use crate::project::source::{Name, Source, Span};
+use crate::project::source::{Name, Place, Source};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
 use crate::seed::finding::{Applied, Differing, Obstacle, ObstacleKind};
-use crate::seed::load::{Load, Rule, written_key};
+use crate::seed::load::{Given, Load, Rule, written_key};
 
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
@@ -53,7 +53,7 @@ pub struct Add {
     pub rows: Vec<Row>,
 }
 
-fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+fn parse(reading: &mut Reading, Head { span, .. }: Head, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
     let (mut into, mut key, mut rows) = (None, None, None);
     for entry in entries {
         match entry.key.as_str() {
@@ -166,7 +166,10 @@ impl Add {
             None => (Rule::Always, Vec::new()),
         };
         let mut problems = Vec::new();
-        let load = Load::new(1, table, self.into.span, way, &self.rows, resolver, &mut problems);
+        let may_lack = step.expect.refusal().is_some();
+        let given = self.rows.iter().map(|row| Given { may_lack, ..Given::of(row, table, resolver) });
+        let place = Place::new(&step.source, self.into.span);
+        let load = Load::of(1, table, place, way, given.collect(), &mut problems);
         if problems.is_empty() { Ok(load) } else { Err(problems) }
     }
 }

@@ -17,7 +17,8 @@
 //! columns are exactly those that the expectation names; with `columns: partial` what is not named is not
 //! compared. In place of a value may stand a matcher, as in `{$gt: 2}`, also inside of JSON and of lists.
 //! `key` names the columns that tell which row is which, so that a failure says which cell differs; where
-//! it is not given, a key of the table is taken that the query selects. Outcomes: `held`, `differs`.
+//! it is not given, a key of the table is taken that the query selects. `error` is an error of the server
+//! in place of rows. Outcomes: `held`, `differs`.
 //!
 //! Values are read by the type of the query's own column, and parameters by the type they are used
 //! as, as in a fixture: what stands for a json column is JSON, a list is an array elsewhere.
@@ -37,7 +38,7 @@
 //! server says what the columns are, and compares. The transaction reads only and is always rolled back,
 //! so that no setting or lock of it stays.
 
-mod cell;
+pub(super) mod cell;
 mod columns;
 mod compile;
 mod condition;
@@ -57,7 +58,8 @@ mod why;
 
 use std::sync::Arc;
 
-use super::{Action, Kind, Outcome, Step};
+use super::script::Script;
+use super::{Action, Head, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::description::{self, Type};
 use crate::plan::{Access, Batch, Compile, CompileQuick, Shape};
@@ -74,7 +76,10 @@ use expected::{Expected, Keys};
 /// The kind's line in the register.
 pub const KIND: Kind = Kind {
     name: "assert",
-    keys: &["query", "with", "rows", "match", "ordered", "columns", "key", "row", "value", "count", "text"],
+    keys: &[
+        "query", "with", "rows", "match", "ordered", "columns", "key", "row", "value", "count", "text",
+        "error",
+    ],
     outcomes: &[Outcome::Held, Outcome::Differs],
     accepted: &[Outcome::Held],
     parse,
@@ -97,7 +102,7 @@ pub struct Assert {
     is_text: bool,
 }
 
-fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+fn parse(reading: &mut Reading, Head { span, error }: Head, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
     let (mut query, mut with, mut is_text) = (None, Vec::new(), false);
     let mut keys = Keys::default();
     for entry in entries {
@@ -120,10 +125,13 @@ fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<d
     if query.is_none() {
         reading.problem_help(span, "this step asserts nothing", "write the `query` whose rows are compared");
     }
-    let expected = keys.expected(reading, span);
+    let expected = keys.expected(reading, span, error.is_some());
     let query = query?;
     let sql = understand(reading, &query)?;
     let with = bind(reading, &query, &sql, with)?;
+    if error.is_some() {
+        return Some(Box::new(Arc::new(Script::of_query(query, sql, with))));
+    }
     let (expected, expected_span) = expected?;
     Some(Box::new(Arc::new(Assert { query, sql, with, expected, expected_span, is_text })))
 }

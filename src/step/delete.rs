@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Kind, Outcome, Step};
+use super::{Action, Head, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Batch, Judgement, number, text};
@@ -21,7 +21,7 @@ use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
-use crate::project::source::{Name, Place, Source, Span};
+use crate::project::source::{Name, Place, Source};
 use crate::project::value::Row;
 use crate::project::yaml::Entry;
 use crate::seed::load::{Load, Rule};
@@ -45,7 +45,7 @@ pub struct Delete {
     pub filter: Row,
 }
 
-fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+fn parse(reading: &mut Reading, Head { span, .. }: Head, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
     let (mut from, mut filter) = (None, None);
     for entry in entries {
         match entry.key.as_str() {

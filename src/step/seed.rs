@@ -14,7 +14,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Action, Kind, Outcome, Step};
+use super::{Action, Head, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Answer, Batch, Deletion, JudgeReach, JudgeSettled, Judgement, Shape, Shortcut};
@@ -22,7 +22,7 @@ use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count, did_you_mean};
 use crate::project::fixture::{Fixture, Mode};
 use crate::project::reading::Reading;
-use crate::project::source::{Name, Source, Span};
+use crate::project::source::{Name, Source};
 use crate::project::yaml::Entry;
 use crate::seed::finding::{Applied, Finding, diagnostics};
 use crate::seed::fixture::{self, Taking};
@@ -64,7 +64,7 @@ pub enum Purpose {
     Remove,
 }
 
-fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+fn parse(reading: &mut Reading, Head { span, .. }: Head, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
     let mut seed = Seed { fixtures: Vec::new(), tables: Vec::new(), mode: None, purpose: Purpose::Apply };
     let mut is_empty = true;
     for entry in entries {

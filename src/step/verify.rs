@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Kind, Outcome, Step};
+use super::{Action, Head, Kind, Outcome, Step};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Batch, Judgement, number, text};
@@ -62,7 +62,7 @@ pub enum Fact {
     Count(u64, Span),
 }
 
-fn parse(reading: &mut Reading, span: Span, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
+fn parse(reading: &mut Reading, Head { span, .. }: Head, entries: Vec<Entry>) -> Option<Box<dyn Action>> {
     let mut claims = Vec::new();
     for entry in entries {
         let fact: fn(Row) -> Fact = match entry.key.as_str() {

@@ -21,7 +21,9 @@ impl Session {
     /// What begins a transaction.
     pub fn opening(&self, access: Access) -> &'static str {
         match (self.is_rehearsal, access) {
-            (true, _) => "savepoint seedbed_step;\n",
+            // It is undone with the savepoint.
+            (true, Access::Read) => "savepoint seedbed_step; set transaction read only;\n",
+            (true, Access::Write) => "savepoint seedbed_step;\n",
             (false, Access::Read) => "begin isolation level read committed read only;\n",
             (false, Access::Write) => "begin isolation level read committed read write;\n",
         }

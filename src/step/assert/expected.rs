@@ -108,14 +108,21 @@ impl Keys {
         None
     }
 
-    /// What is expected, with the place of its key, once all keys were read. `span` is the step's.
-    pub fn expected(self, reading: &mut Reading, span: Span) -> Option<(Expected, Span)> {
-        if self.expected.is_none() && !self.is_broken {
-            reading.problem_help(
+    /// What is expected, with the place of its key, once all keys were read. `span` is the step's, and
+    /// whether it expects to be refused is told elsewhere.
+    pub fn expected(self, reading: &mut Reading, span: Span, is_refused: bool) -> Option<(Expected, Span)> {
+        match &self.expected {
+            None if !self.is_broken && !is_refused => reading.problem_help(
                 span,
                 "this step expects nothing",
-                "say what the query returns: `rows:`, `row:`, `value:` or `count:`",
-            );
+                "say what the query returns: `rows:`, `row:`, `value:`, `count:` or `error:`",
+            ),
+            Some((_, span)) if is_refused => reading.problem_help(
+                *span,
+                "a query that is refused returns nothing",
+                "keep this, or the `error` that is expected",
+            ),
+            _ => {}
         }
         let Some((Expected::Rows(mut rows), span)) = self.expected else {
             let others = [

@@ -1,0 +1,45 @@
+//! How a try ended, as the report has it.
+
+use super::attempt::Ended;
+use crate::project::diagnostic::{Diagnostic, Severity};
+use crate::project::source::Place;
+use crate::report::{End, StepReport};
+use crate::step::Step;
+
+/// Puts the end of a try into the report.
+pub fn finish(step: &Step, ended: Ended, report: &mut StepReport) {
+    match ended {
+        Err(diagnostics) => {
+            report.end = End::Error;
+            report.diagnostics = diagnostics;
+        }
+        Ok((judgement, wrote)) if step.expect.accepts(judgement.outcome) => {
+            report.end = End::Accepted(judgement.outcome);
+            report.detail = judgement.detail;
+            report.wrote = wrote.unwrap_or_default();
+        }
+        Ok((judgement, _)) => {
+            report.end = End::Refused(judgement.outcome);
+            let word = judgement.outcome.word();
+            let mut problem = match (step.expect.refusal(), judgement.problem) {
+                (Some(_), problem) => {
+                    let message = format!("no error came: the step ended as `{word}`");
+                    let mut told = Diagnostic::failed(message);
+                    if judgement.outcome.has_written() {
+                        told = told.note("what it wrote was rolled back");
+                    }
+                    told.notes.extend(problem.map(|problem| problem.message));
+                    told
+                }
+                (None, Some(problem)) => problem,
+                (None, None) => {
+                    Diagnostic::failed(format!("the step ended as `{word}`, which it does not accept"))
+                }
+            };
+            problem.severity = Severity::Failed;
+            problem.message = format!("{} `{}`: {}", step.kind.name, step.title.text, problem.message);
+            let place = Place::new(&step.source, step.expect.span.unwrap_or(step.span));
+            report.diagnostics.push(if problem.place.is_none() { problem.at_place(place) } else { problem });
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Reads one step: its first key is its kind, that key's value its title. The keys that every kind has
+//! are read here, and the others by the kind.
+
+use super::expect::{Ends, Expect};
+use super::refusal::Refusal;
+use super::{Head, KINDS, Kind, Step};
+use crate::project::diagnostic::{did_you_mean, list};
+use crate::project::reading::Reading;
+use crate::project::source::Span;
+use crate::project::yaml::Node;
+
+impl Step {
+    /// Reads a step. Every problem is noted.
+    pub fn read(reading: &mut Reading, node: Node) -> Option<Step> {
+        let span = node.span;
+        let mut entries = reading.map(node, "a step")?;
+        if entries.is_empty() {
+            reading.problem(span, "a step says nothing");
+            return None;
+        }
+        let first = entries.remove(0);
+        let kind = find_kind(
+            reading,
+            &first.key,
+            first.key_span,
+            entries.iter().any(|entry| kind_named(&entry.key).is_some()),
+        )?;
+        let title = reading.text(first.value, &format!("the title of this `{}` step", kind.name));
+        let (mut expect, mut error, mut rest) = (None, None, Vec::new());
+        for entry in entries {
+            match entry.key.as_str() {
+                "expect" => expect = Some(Expect::read(reading, kind, entry.value)),
+                "error" if kind.keys.contains(&"error") => {
+                    error = Some((entry.key_span, Refusal::read(reading, entry.value)));
+                }
+                _ => rest.push(entry),
+            }
+        }
+        if let (Some(Expect { span: Some(span), .. }), Some(_)) = (&expect, &error) {
+            reading.problem_help(*span, "`error` says already how this step ends", "leave `expect` out");
+        }
+        let expect = match error {
+            Some((span, refusal)) => {
+                Expect { ends: Ends::Refusal(refusal.unwrap_or_default()), span: Some(span) }
+            }
+            None => expect.unwrap_or_else(|| Expect::of(kind)),
+        };
+        let error = expect.refusal().and(expect.span);
+        let action = (kind.parse)(reading, Head { span: first.key_span, error }, rest);
+        Some(Step {
+            kind,
+            title: title?,
+            span: first.key_span,
+            action: action?,
+            expect,
+            source: reading.source.clone(),
+        })
+    }
+}
+
+fn kind_named(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|kind| kind.name == name)
+}
+
+fn find_kind(reading: &mut Reading, name: &str, span: Span, later: bool) -> Option<&'static Kind> {
+    let kind = kind_named(name);
+    if kind.is_none() {
+        let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        let help = if later {
+            "write the kind and the title first: `- seed: What it does`".to_owned()
+        } else {
+            did_you_mean(name, known.iter().copied())
+                .unwrap_or_else(|| format!("a kind is one of {}", list(&known)))
+        };
+        reading.problem_help(span, format!("unknown step kind `{name}`"), help);
+    }
+    kind
+}
