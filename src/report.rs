@@ -70,7 +70,9 @@ pub struct StepReport {
     pub place: Place,
     /// How it ended.
     pub end: End,
-    /// A few words beside the outcome.
+    /// Whether it is run whatever became of the steps before it.
+    pub is_final: bool,
+    /// A few words beside the outcome; why it was skipped, if it was.
     pub detail: Option<String>,
     /// What it wrote, by table; empty when it was rolled back.
     pub wrote: Vec<Wrote>,
@@ -95,6 +97,8 @@ pub enum End {
     Unknown,
     /// Not begun, because an earlier step did not hold.
     NotRun,
+    /// Not begun, because its author says so, or because of how an earlier step ended.
+    Skipped,
 }
 
 impl End {
@@ -105,6 +109,15 @@ impl End {
             End::Error => "error",
             End::Unknown => "unknown",
             End::NotRun => "not run",
+            End::Skipped => "skipped",
+        }
+    }
+
+    /// The outcome, if it came to one.
+    pub fn outcome(self) -> Option<Outcome> {
+        match self {
+            End::Accepted(outcome) | End::Refused(outcome) => Some(outcome),
+            End::Error | End::Unknown | End::NotRun | End::Skipped => None,
         }
     }
 
@@ -120,7 +133,7 @@ impl Report {
         if let Some((exit, _)) = &self.stopped {
             return *exit;
         }
-        let all_held = self.steps().all(|step| step.end.is_accepted());
+        let all_held = self.steps().all(|step| step.end.is_accepted() || step.end == End::Skipped);
         if all_held { Exit::Held } else { Exit::DidNotHold }
     }
 

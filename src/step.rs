@@ -6,9 +6,11 @@
 
 pub mod add;
 pub mod assert;
+pub mod control;
 pub mod delete;
 pub mod expect;
 pub mod outcome;
+pub mod outline;
 pub mod read;
 pub mod refusal;
 pub mod script;
@@ -28,6 +30,7 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::yaml::Entry;
 use crate::seed::load::Load;
+use control::Control;
 use expect::Expect;
 pub use outcome::Outcome;
 
@@ -74,6 +77,8 @@ pub struct Step {
     pub action: Box<dyn Action>,
     /// How it may end.
     pub expect: Expect,
+    /// Whether and how it is run.
+    pub control: Control,
     /// The file it stands in.
     pub source: Arc<Source>,
 }
@@ -92,13 +97,22 @@ impl Step {
             constraints: refusal.is_some_and(|refusal| refusal.constraint.is_some()),
             // Those of a table are in the catalog.
             columns: refusal.is_some_and(|refusal| refusal.column.is_some() && refusal.table.is_none()),
+            roles: self.control.role.is_some(),
         }
     }
 
-    /// Notes names of an expectation that the database does not have.
+    /// Whether its author does not want it run.
+    pub fn is_skipped(&self) -> bool {
+        self.control.skip.is_some()
+    }
+
+    /// Notes names that the database does not have.
     pub fn check_names(&self, catalog: &Catalog, names: &Names, problems: &mut Vec<Diagnostic>) {
         if let Some(refusal) = self.expect.refusal() {
             refusal.check(&self.source, catalog, names, problems);
+        }
+        if let Some(role) = &self.control.role {
+            problems.extend(names.check_role(&self.source, role));
         }
     }
 }

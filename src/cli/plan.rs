@@ -9,7 +9,7 @@ use crate::migrate::history;
 use crate::migrate::lint::lint;
 use crate::migrate::state::{State, ahead, compare, faults};
 use crate::project::Project;
-use crate::project::diagnostic::{Diagnostic, Severity, count};
+use crate::project::diagnostic::{Diagnostic, Severity, count, printable};
 use crate::project::migration::Migration;
 use crate::project::scenario::Scenario;
 use crate::project::sql::statements::statements;
@@ -67,7 +67,12 @@ pub fn plan(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
         for (number, step) in scenario.steps.iter().enumerate() {
             let mut tables = step.action.tables(&project);
             tables.dedup();
-            let (kind, title, tables) = (step.kind.name, &step.title.text, tables.join(", "));
+            let (kind, title) = (step.kind.name, &step.title.text);
+            let needs = step.control.when.iter().map(|it| format!("depends on `{}`", it.name.text));
+            let tables = match &step.control.skip {
+                Some(reason) => format!("skipped: {}", printable(&reason.text)),
+                None => tables.into_iter().map(str::to_owned).chain(needs).collect::<Vec<_>>().join(", "),
+            };
             terminal::print_line(&match tables.is_empty() {
                 true => format!("  {faint}{kind:<6}{faint:#}  {title}"),
                 false => format!("  {faint}{kind:<6}{faint:#}  {title:<width$}  {faint}{tables}{faint:#}"),
@@ -129,7 +134,8 @@ fn json(
             let (line, _) = step.source.line_column(step.span.start as usize);
             let tables = foreseen.get(at).and_then(|steps| steps.get(number)?.as_ref());
             let tables = tables.map(|tables| tables.iter().map(rows::json).collect::<Vec<_>>());
-            serde_json::json!({ "kind": step.kind.name, "title": step.title.text, "line": line, "tables": tables })
+            serde_json::json!({ "kind": step.kind.name, "title": step.title.text, "line": line,
+                "skipped": step.control.skip.as_ref().map(|reason| &reason.text), "tables": tables })
         };
         scenario.steps.iter().enumerate().map(step).collect()
     };

@@ -17,6 +17,7 @@ use crate::project::source::{Name, Source, Span};
 use crate::report::exit::Exit;
 use crate::report::has_errors;
 use crate::run::{Story, Work, run};
+use crate::step::control::Control;
 use crate::step::expect::Expect;
 use crate::step::seed::Purpose;
 use crate::step::{Step, seed};
@@ -87,6 +88,7 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
         span: Span::default(),
         action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None, purpose }),
         expect: Expect::of(&seed::KIND),
+        control: Control::default(),
         source,
     };
     if is_plan {
@@ -152,7 +154,7 @@ fn variables(options: &Options) -> Variables {
 /// Notes variables that the stories' rows need and that cannot be used.
 fn check_variables(project: &Project, stories: &[Story]) -> Result<(), Refusal> {
     let mut diagnostics = Vec::new();
-    for step in stories.iter().flat_map(|story| story.steps) {
+    for step in stories.iter().flat_map(|story| story.steps).filter(|step| !step.is_skipped()) {
         let named = step.action.fixtures(project).into_iter().flat_map(Fixture::cells);
         for (source, cells) in named.chain(step.action.cells(&step.source)) {
             project.outside.check_variables(source, cells, &mut diagnostics);

@@ -1,11 +1,17 @@
 //! Reading typed things out of YAML nodes, noting every problem instead of stopping at the first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::control;
 use super::diagnostic::{Diagnostic, did_you_mean, list};
 use super::source::{Name, Source, Span};
 use super::yaml::{Content, Entry, Node};
+
+/// The shortest time that is not taken for none.
+const TIME_MIN: Duration = Duration::from_millis(1);
+/// The longest time that the server can count.
+const TIME_MAX: Duration = Duration::from_secs(24 * 24 * 60 * 60);
 
 /// The file being read, and what is wrong with it so far.
 pub struct Reading<'a> {
@@ -114,6 +120,19 @@ impl Reading<'_> {
             self.problem(name.span, format!("{what} is a whole number, not `{}`", name.text));
         }
         number.ok()
+    }
+
+    /// A time of at least a millisecond, like `5s`.
+    pub fn time(&mut self, node: Node, what: &str) -> Option<Duration> {
+        let name = self.text(node, what)?;
+        let message = match humantime::parse_duration(&name.text) {
+            Ok(time) if (TIME_MIN..=TIME_MAX).contains(&time) => return Some(time),
+            Ok(time) if time < TIME_MIN => format!("{what} is at least a millisecond"),
+            Ok(_) => format!("{what} is at most 24 days"),
+            Err(_) => format!("{what} is a time, not `{}`", name.text),
+        };
+        self.problem_help(name.span, message, "write it like `250ms`, `5s` or `2min`");
+        None
     }
 
     fn unexpected<T>(&mut self, node: &Node, what: &str, wanted: &str) -> Option<T> {

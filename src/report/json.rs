@@ -45,6 +45,7 @@ fn step(step: &StepReport) -> Value {
         "line": line,
         "outcome": step.end.word(),
         "accepted": step.end.is_accepted(),
+        "finally": step.is_final,
         "detail": step.detail,
         "wrote": step.wrote.iter().map(|wrote| json!({
             "schema": wrote.schema,

@@ -98,6 +98,7 @@ fn ended(step: &StepReport) -> Value {
         "seedbed.step": step.title,
         "seedbed.outcome": step.end.word(),
         "seedbed.accepted": step.end.is_accepted(),
+        "seedbed.detail": step.detail,
         "code.file.path": step.place.source.path,
         "code.line.number": line,
         "duration_ms": milliseconds(step.elapsed),
@@ -108,7 +109,7 @@ fn ended(step: &StepReport) -> Value {
 
 fn level(end: End) -> &'static str {
     match end {
-        End::Accepted(_) => "INFO",
+        End::Accepted(_) | End::Skipped => "INFO",
         End::NotRun => "WARN",
         End::Refused(_) | End::Error | End::Unknown => "ERROR",
     }

@@ -159,7 +159,7 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
     let (style, mark) = match step.end {
         End::Accepted(_) => (GOOD, "✓"),
         End::Refused(_) | End::Error | End::Unknown => (BAD, "✗"),
-        End::NotRun => (FAINT, "-"),
+        End::NotRun | End::Skipped => (FAINT, "-"),
     };
     let kind = format!("{:<6}", step.kind);
     let title = printable(&step.title);
@@ -203,7 +203,8 @@ pub fn summary(report: &Report) -> String {
     let steps: Vec<&StepReport> = report.steps().collect();
     let accepted = steps.iter().filter(|step| step.end.is_accepted()).count();
     let not_run = steps.iter().filter(|step| step.end == End::NotRun).count();
-    let failed = steps.len() - accepted - not_run;
+    let skipped = steps.iter().filter(|step| step.end == End::Skipped).count();
+    let failed = steps.len() - accepted - not_run - skipped;
     let mut parts = Vec::new();
     if !report.migrations.is_empty() {
         parts.push(format!("{} applied", count(report.migrations.len(), "migration")));
@@ -213,6 +214,9 @@ pub fn summary(report: &Report) -> String {
     }
     if failed > 0 {
         parts.push(format!("{BAD}{failed} did not{BAD:#}"));
+    }
+    if skipped > 0 {
+        parts.push(format!("{skipped} skipped"));
     }
     if not_run > 0 {
         parts.push(format!("{not_run} not run"));

@@ -6,7 +6,7 @@ use crate::database::error::Error;
 use crate::database::ledger::Entry;
 use crate::database::lock;
 use crate::database::session::{Session, Wrote};
-use crate::plan::quote::literal;
+use crate::plan::quote::{identifier, literal};
 use crate::plan::{Access, Answer, Batch, Judgement, Question, Quick, Scripted, Shape, Statement, text};
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::report::event::Event;
@@ -29,8 +29,23 @@ pub enum Failure<'b> {
 /// How one try ended: with a judgement and what was kept, or with what is wrong.
 pub type Ended = Result<(Judgement, Option<Vec<Wrote>>), Vec<Diagnostic>>;
 
-/// Tries a step once, in one transaction.
+/// Tries a step once, in one transaction, within its own limits.
 pub fn attempt<'b>(
+    session: &mut Session,
+    step: &Step,
+    batch: &'b Batch,
+    entered: (&Entry, &str),
+    deleted_max: Option<u64>,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Ended, Failure<'b>> {
+    let limits = session.limits;
+    session.limits.statement = step.control.timeout.unwrap_or(limits.statement);
+    let ended = transaction(session, step, batch, entered, deleted_max, emit);
+    session.limits = limits;
+    ended
+}
+
+fn transaction<'b>(
     session: &mut Session,
     step: &Step,
     batch: &'b Batch,
@@ -44,9 +59,13 @@ pub fn attempt<'b>(
         schema = session.schema().map_err(Failure::Begin)?;
         first.push_str(&lock::in_transaction(&schema, session.limits.runner));
     }
+    if let Some(role) = &step.control.role {
+        first.push_str(&format!("set local role {};\n", identifier(&role.text)));
+    }
     let expects_refusal = step.expect.refusal().is_some();
     // What goes wrong with the beginning is none of the errors that a step may expect.
-    let is_apart = expects_refusal || matches!(batch.shape, Shape::Script { .. });
+    let is_apart =
+        expects_refusal || step.control.role.is_some() || matches!(batch.shape, Shape::Script { .. });
     if let Some(judgement) = begin(session, batch, &first, is_apart).map_err(Failure::Begin)? {
         session.leave();
         return Ok(Ok((judgement, None)));
@@ -169,6 +188,10 @@ pub fn attempt<'b>(
     }
     if let Some(most) = deleted_max {
         last = session.deleted_at_most(most) + &last;
+    }
+    if step.control.role.is_some() {
+        // What is left to the commit is the role's to do, and the ledger is ours.
+        last = format!("set constraints all immediate;\nreset role;\n{last}");
     }
     match session.commit(batch.access, &last) {
         Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),

@@ -12,10 +12,10 @@ use crate::step::Step;
 
 impl Run<'_> {
     /// Compiles every step of every story before the first one runs, so that what the catalog shows to
-    /// be wrong is said before anything is done, all at once.
-    pub(super) fn compile(&mut self, report: &Report) -> Result<Vec<Vec<Batch>>, Stop> {
+    /// be wrong is said before anything is done, all at once. Steps that are skipped become nothing.
+    pub(super) fn compile(&mut self, report: &Report) -> Result<Vec<Vec<Option<Batch>>>, Stop> {
         let work = self.work;
-        let steps = work.stories.iter().flat_map(|story| story.steps);
+        let steps = work.stories.iter().flat_map(|story| story.steps).filter(|step| !step.is_skipped());
         let locks = steps.clone().any(|step| step.action.writes()) && !self.connection.need.lock;
         let names: Vec<&str> = steps.flat_map(|step| step.tables(work.project)).collect();
         let mut problems: Vec<Diagnostic> = Vec::new();
@@ -25,8 +25,12 @@ impl Run<'_> {
         for story in &work.stories {
             let mut compiled = Vec::new();
             for step in story.steps {
+                if step.is_skipped() {
+                    compiled.push(None);
+                    continue;
+                }
                 match step.action.compile(step, work.project, &catalog) {
-                    Ok(batch) => compiled.push(batch),
+                    Ok(batch) => compiled.push(Some(batch)),
                     Err(wrong) => {
                         // Two steps that use the same fixture would say the same thing twice.
                         let new: Vec<Diagnostic> =
@@ -47,7 +51,7 @@ impl Run<'_> {
 
     /// Notes what steps speak of beside tables and is not there.
     fn check_names(&mut self, catalog: &Catalog, problems: &mut Vec<Diagnostic>) -> Result<(), Stop> {
-        let steps = self.work.stories.iter().flat_map(|story| story.steps);
+        let steps = self.work.stories.iter().flat_map(|story| story.steps).filter(|step| !step.is_skipped());
         let wanted = steps.clone().map(Step::names).fold(Wanted::default(), Wanted::or);
         if wanted == Wanted::default() {
             return Ok(());

@@ -14,6 +14,7 @@ use crate::plan::{Access, Statement};
 use crate::project::diagnostic::{Diagnostic, printable};
 use crate::report::event::Event;
 use crate::step::Step;
+use crate::step::control::Control;
 
 /// The most cells that are bound to one statement when the refused one is looked for: the protocol
 /// counts parameters in 16 bits.
@@ -99,7 +100,16 @@ pub fn step(
         diagnostic = diagnostic.note(format!("in a function, at: {query}"));
     }
     diagnostic = diagnostic.note(format!("{} `{}` was rolled back", step.kind.name, step.title.text));
-    let help = advice(server, access).or(server.hint.clone());
+    let help = match (server.sqlstate.as_str(), &step.control) {
+        ("57014", Control { timeout: Some(_), .. }) => {
+            Some("raise the step's `timeout`, or find out what the statement waits for".to_owned())
+        }
+        ("42501", Control { role: Some(role), .. }) => Some(format!(
+            "grant the right to `{}`, or say that it is missed: `expect: {{error: …}}`",
+            role.text
+        )),
+        _ => advice(server, access).or(server.hint.clone()),
+    };
     diagnostic.maybe_help(help)
 }
 

@@ -20,11 +20,20 @@ impl Run<'_> {
         problems: &mut Vec<Diagnostic>,
     ) -> Result<Vec<Option<Vec<Foreseen>>>, Stop> {
         let project = self.work.project;
-        let names: Vec<&str> = steps.iter().flat_map(|step| step.action.tables(project)).collect();
+        let names: Vec<&str> = steps
+            .iter()
+            .filter(|step| !step.is_skipped())
+            .flat_map(|step| step.action.tables(project))
+            .collect();
         let catalog = self.catalog(&names, false, problems)?;
         let mut foreseen = Vec::new();
         for (at, step) in steps.iter().enumerate() {
-            let loads = |step: &Step| step.action.foreseen(step, project, &catalog);
+            // Of a step that is refused nothing is kept, and of one that depends on others nobody knows.
+            let loads = |step: &Step| match step.is_skipped() || !step.control.when.is_empty() {
+                true => None,
+                false if step.expect.refusal().is_some() => Some(Ok(Vec::new())),
+                false => step.action.foreseen(step, project, &catalog),
+            };
             let looked = match loads(step) {
                 None => None,
                 Some(Err(wrong)) => {

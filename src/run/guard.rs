@@ -45,7 +45,7 @@ impl Run<'_> {
     /// Refuses a run with steps that delete, where they may not, before the first step.
     pub(super) fn check_environment(&mut self) -> Result<(), Stop> {
         let mut steps = self.work.stories.iter().flat_map(|story| story.steps);
-        if !steps.any(|step| step.action.deletes(self.work.project)) {
+        if !steps.any(|step| !step.is_skipped() && step.action.deletes(self.work.project)) {
             return Ok(());
         }
         let Some(found) = self.reading("the environment", environment::read)? else { return Ok(()) };

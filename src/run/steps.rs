@@ -5,38 +5,116 @@ use std::time::Instant;
 use super::{Run, Stop, Story};
 use crate::database::ledger::Entry;
 use crate::plan::Batch;
+use crate::project::diagnostic::count;
 use crate::project::source::{Place, digest};
 use crate::report::event::Event;
+use crate::report::exit::Exit;
 use crate::report::{End, StepReport};
 use crate::step::Step;
+use crate::step::control::{Condition, Polling};
 
 impl Run<'_> {
-    /// Runs the steps of a story until one does not hold; those behind it are reported as not run.
+    /// Runs the steps of a story until one does not hold; those behind it are reported as not run. The
+    /// final ones are run all the same, as far as there is a way to the database.
     pub(super) fn story(
         &mut self,
         story: &Story,
-        batches: &[Batch],
+        batches: &[Option<Batch>],
         reports: &mut Vec<StepReport>,
     ) -> Result<(), Stop> {
         let mut held = true;
-        let mut stop = None;
+        let mut stops = Vec::new();
         for (step, batch) in story.steps.iter().zip(batches) {
             self.steps_begun += 1;
             let mut report = blank(step);
-            if held && stop.is_none() {
-                (self.emit)(Event::StepBegun { kind: step.kind.name, title: &step.title.text });
-                let entry = self.entry(story, step);
-                let started = Instant::now();
-                stop = self.step(step, batch, &entry, &mut report).err();
-                report.diagnostics.extend(batch.warnings.iter().cloned());
-                self.tell_notices();
-                report.elapsed = started.elapsed();
-                held = report.end.is_accepted();
+            let may_run = match step.control.is_final {
+                true => self.may_finish(&stops),
+                false => held && stops.is_empty(),
+            };
+            let reason = match &step.control.skip {
+                Some(reason) => Some(reason.text.clone()),
+                None => step.control.when.iter().find_map(|it| unmet(it, reports)).filter(|_| may_run),
+            };
+            if reason.is_some() {
+                report.end = End::Skipped;
+                report.detail = reason;
+            } else if let Some(batch) = batch.as_ref().filter(|_| may_run) {
+                stops.extend(self.run_step(story, step, batch, &mut report).err());
+                held &= report.end.is_accepted();
             }
             (self.emit)(Event::StepEnded(&report));
             reports.push(report);
         }
-        stop.map_or(Ok(()), Err)
+        stops.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Whether final steps can be run after what has stopped the others. One lost connection may be
+    /// replaced; where that fails too, nobody is there.
+    fn may_finish(&self, stops: &[Stop]) -> bool {
+        match stops {
+            [] => true,
+            [Stop { exit: Exit::Unreachable | Exit::Unknown, .. }] => self.connection.clock.check().is_ok(),
+            _ => false,
+        }
+    }
+
+    fn run_step(
+        &mut self,
+        story: &Story,
+        step: &Step,
+        batch: &Batch,
+        report: &mut StepReport,
+    ) -> Result<(), Stop> {
+        (self.emit)(Event::StepBegun { kind: step.kind.name, title: &step.title.text });
+        let entry = self.entry(story, step);
+        let started = Instant::now();
+        let result = match &step.control.eventually {
+            Some(polling) => self.poll(step, batch, &entry, polling, report),
+            None => self.step(step, batch, &entry, report),
+        };
+        report.diagnostics.extend(batch.warnings.iter().cloned());
+        self.tell_notices();
+        report.elapsed = started.elapsed();
+        result
+    }
+
+    /// Looks again until a step ends as it should, or its time is over. Each look is a transaction of its
+    /// own, and what it sees is new; an error would be the same again.
+    fn poll(
+        &mut self,
+        step: &Step,
+        batch: &Batch,
+        entry: &Entry,
+        polling: &Polling,
+        report: &mut StepReport,
+    ) -> Result<(), Stop> {
+        let started = Instant::now();
+        let mut looks = 0;
+        let mut tries = 0;
+        loop {
+            let mut look = blank(step);
+            let result = self.step(step, batch, entry, &mut look);
+            looks += 1;
+            tries += look.attempts;
+            *report = StepReport { attempts: tries, ..look };
+            result?;
+            let left = polling.within.saturating_sub(started.elapsed());
+            if !matches!(report.end, End::Refused(_)) {
+                return Ok(());
+            }
+            if left.is_zero() {
+                let within = humantime::format_duration(polling.within);
+                let note = format!("looked {} within {within}; this is the last", count(looks, "time"));
+                report.diagnostics.iter_mut().for_each(|problem| problem.notes.push(note.clone()));
+                return Ok(());
+            }
+            // No lock is held while nobody looks.
+            if let Ok(session) = self.connection.session(self.emit) {
+                let _ = session.rollback();
+            }
+            let pause = self.connection.clock.sleep(polling.every.min(left));
+            pause.map_err(|error| self.stop(&error))?;
+        }
     }
 
     fn entry(&self, story: &Story, step: &Step) -> Entry {
@@ -53,12 +131,26 @@ impl Run<'_> {
     }
 }
 
+/// Why a step is not run, if what it depends on is not so.
+fn unmet(condition: &Condition, reports: &[StepReport]) -> Option<String> {
+    let report = reports.get(condition.step)?;
+    if report.end.outcome().is_some_and(|outcome| condition.outcomes.contains(&outcome)) {
+        return None;
+    }
+    let name = &condition.name.text;
+    Some(match report.end {
+        End::Skipped | End::NotRun => format!("`{name}` was {}", report.end.word()),
+        end => format!("`{name}` ended as `{}`", end.word()),
+    })
+}
+
 fn blank(step: &Step) -> StepReport {
     StepReport {
         kind: step.kind.name,
         title: step.title.text.clone(),
         place: Place::new(&step.source, step.span),
         end: End::NotRun,
+        is_final: step.control.is_final,
         detail: None,
         wrote: Vec::new(),
         attempts: 0,

@@ -1,17 +1,19 @@
 //! Reads one step: its first key is its kind, that key's value its title. The keys that every kind has
 //! are read here, and the others by the kind.
 
+use super::control::{self, Control};
 use super::expect::{Ends, Expect};
+use super::outline::Outline;
 use super::refusal::Refusal;
 use super::{Head, KINDS, Kind, Step};
 use crate::project::diagnostic::{did_you_mean, list};
 use crate::project::reading::Reading;
 use crate::project::source::Span;
-use crate::project::yaml::Node;
+use crate::project::yaml::{Entry, Node};
 
 impl Step {
-    /// Reads a step. Every problem is noted.
-    pub fn read(reading: &mut Reading, node: Node) -> Option<Step> {
+    /// Reads the step of that number among these. Every problem is noted.
+    pub fn read(reading: &mut Reading, node: Node, among: (&[Outline], usize)) -> Option<Step> {
         let span = node.span;
         let mut entries = reading.map(node, "a step")?;
         if entries.is_empty() {
@@ -27,13 +29,17 @@ impl Step {
         )?;
         let title = reading.text(first.value, &format!("the title of this `{}` step", kind.name));
         let (mut expect, mut error, mut rest) = (None, None, Vec::new());
+        let mut control = Control::default();
         for entry in entries {
             match entry.key.as_str() {
                 "expect" => expect = Some(Expect::read(reading, kind, entry.value)),
                 "error" if kind.keys.contains(&"error") => {
                     error = Some((entry.key_span, Refusal::read(reading, entry.value)));
                 }
-                _ => rest.push(entry),
+                _ => {
+                    let left = control.take(reading, entry, among);
+                    rest.extend(left.filter(|entry| !is_misspelt(reading, kind, entry)));
+                }
             }
         }
         if let (Some(Expect { span: Some(span), .. }), Some(_)) = (&expect, &error) {
@@ -47,19 +53,43 @@ impl Step {
         };
         let error = expect.refusal().and(expect.span);
         let action = (kind.parse)(reading, Head { span: first.key_span, error }, rest);
+        if let (Some(polling), Some(true)) = (&control.eventually, action.as_ref().map(|it| it.writes())) {
+            let help = "let an `assert` or `verify` behind it wait for what it brings about";
+            reading.problem_help(polling.span, "only steps that look can look again", help);
+        }
         Some(Step {
             kind,
             title: title?,
             span: first.key_span,
             action: action?,
             expect,
+            control,
             source: reading.source.clone(),
         })
     }
 }
 
-fn kind_named(name: &str) -> Option<&'static Kind> {
+/// The kind of that name.
+pub fn kind_named(name: &str) -> Option<&'static Kind> {
     KINDS.iter().copied().find(|kind| kind.name == name)
+}
+
+/// Notes a key that is nearly one of those that every kind has, and not one of its kind's own.
+fn is_misspelt(reading: &mut Reading, kind: &Kind, entry: &Entry) -> bool {
+    if kind.keys.contains(&entry.key.as_str()) {
+        return false;
+    }
+    let known = kind.keys.iter().chain(control::KEYS).chain(&["expect"]).copied();
+    let Some(help) = did_you_mean(&entry.key, known).filter(|help| help.starts_with("did you mean")) else {
+        return false;
+    };
+    let of = match kind.name.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        true => "an",
+        false => "a",
+    };
+    let message = format!("unknown key `{}` in {of} `{}` step", entry.key, kind.name);
+    reading.problem_help(entry.key_span, message, help);
+    true
 }
 
 fn find_kind(reading: &mut Reading, name: &str, span: Span, later: bool) -> Option<&'static Kind> {

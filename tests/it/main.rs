@@ -5,6 +5,7 @@ mod bulk;
 mod cases;
 mod comparing;
 mod connection;
+mod controls;
 mod converging;
 mod faults;
 mod instructions;

@@ -1,0 +1,60 @@
+//! Outline: what a step is to the others of its scenario, before any of them is read.
+
+use super::read::kind_named;
+use super::{Kind, Outcome};
+use crate::project::yaml::{Content, Entry, Node};
+
+/// What others may call a step, and how it may end. What is wrong with it is told when it is read.
+#[derive(Debug, Default)]
+pub struct Outline {
+    kind: Option<&'static Kind>,
+    title: Option<String>,
+    id: Option<String>,
+    expects_error: bool,
+}
+
+impl Outline {
+    /// The outline of what a step is written as.
+    pub fn of(node: &Node) -> Outline {
+        let Content::Map(entries) = &node.content else { return Outline::default() };
+        let value = |key: &str| entries.iter().skip(1).find(|entry| entry.key == key).map(|it| &it.value);
+        let is_error = |node: &Node| match &node.content {
+            Content::Map(entries) => entries.iter().any(|entry| entry.key == "error"),
+            _ => false,
+        };
+        Outline {
+            kind: entries.first().and_then(|first| kind_named(&first.key)),
+            title: entries.first().and_then(|Entry { value, .. }| text(value)),
+            id: value("id").and_then(text),
+            expects_error: value("error").is_some() || value("expect").is_some_and(is_error),
+        }
+    }
+
+    /// The number of the step of that name: its id, else its title.
+    pub fn find(outlines: &[Outline], name: &str) -> Option<usize> {
+        let is_named = |own: &Option<String>| own.as_deref() == Some(name);
+        let by_id = outlines.iter().position(|outline| is_named(&outline.id));
+        by_id.or_else(|| outlines.iter().position(|outline| is_named(&outline.title)))
+    }
+
+    /// What it is called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.id.iter().chain(&self.title).map(String::as_str)
+    }
+
+    /// How it may end.
+    pub fn outcomes(&self) -> &'static [Outcome] {
+        match self.kind {
+            Some(_) if self.expects_error => &[Outcome::Refused],
+            Some(kind) => kind.outcomes,
+            None => &[],
+        }
+    }
+}
+
+fn text(node: &Node) -> Option<String> {
+    match &node.content {
+        Content::Scalar(text, _) => Some(text.clone()),
+        _ => None,
+    }
+}
