@@ -3,6 +3,7 @@
 //! Nothing in here touches a database, and only [`load`] touches the file system.
 
 pub mod bulk;
+pub mod cases;
 pub mod check;
 pub mod control;
 pub mod diagnostic;
@@ -20,9 +21,11 @@ pub mod scenario;
 pub mod source;
 pub mod sql;
 pub mod value;
+pub mod values;
 pub mod written;
 pub mod yaml;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diagnostic::Diagnostic;
@@ -54,11 +57,16 @@ impl Project {
     /// What could be understood is returned beside the diagnostics; a project with any error among
     /// them must not be run.
     pub fn parse(files: load::Files) -> (Project, Vec<Diagnostic>) {
-        Project::parse_for(files, None)
+        Project::parse_for(files, None, &BTreeMap::new())
     }
 
-    /// The same for an environment, whose own fixtures are laid over the others.
-    pub fn parse_for(files: load::Files, environment: Option<&str>) -> (Project, Vec<Diagnostic>) {
+    /// The same for an environment, whose own fixtures are laid over the others, and with other values for
+    /// variables of scenarios.
+    pub fn parse_for(
+        files: load::Files,
+        environment: Option<&str>,
+        given: &BTreeMap<String, String>,
+    ) -> (Project, Vec<Diagnostic>) {
         let mut problems = files.problems;
         let mut project = Project::default();
         for source in files.migrations {
@@ -76,8 +84,9 @@ impl Project {
         overlay::lay(&mut project.fixtures, files.overlays, environment, &mut problems);
         project.fixtures.sort_by(|a, b| a.source.path.cmp(&b.source.path));
         for source in files.scenarios {
-            project.scenarios.extend(Scenario::parse(source, &mut problems));
+            project.scenarios.extend(Scenario::parse_with(source, given, &mut problems));
         }
+        check::check_given(&project, given, &mut problems);
         let mut outside = Outside::of(files.directory);
         for (source, cells) in project.cells() {
             outside.read_files(source, cells, &mut problems);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::database::session::Wrote;
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::Place;
+use crate::project::values::Captured;
 use crate::step::Outcome;
 use exit::Exit;
 
@@ -76,6 +77,8 @@ pub struct StepReport {
     pub detail: Option<String>,
     /// What it wrote, by table; empty when it was rolled back.
     pub wrote: Vec<Wrote>,
+    /// The row it is about, for later steps; it is not shown.
+    pub captured: Option<Captured>,
     /// How many tries it took; 0 when it did not run.
     pub attempts: u32,
     /// How long it took.

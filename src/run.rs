@@ -19,6 +19,7 @@ use crate::database::error::{Class, Error, Phase};
 use crate::database::retry::{Attempts, Policy};
 use crate::database::session::Session;
 use crate::plan::Access;
+use crate::plan::catalog::Catalog;
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::scenario::Scenario;
@@ -87,6 +88,8 @@ pub struct Run<'a> {
     connection: &'a mut Connection,
     emit: &'a mut dyn FnMut(Event),
     steps_begun: usize,
+    /// What the catalog says of the tables that steps name.
+    catalog: Catalog,
     /// That the database is ahead of the files, if it is and nobody was told yet.
     ahead: Option<Diagnostic>,
 }
@@ -98,7 +101,7 @@ impl<'a> Run<'a> {
         connection: &'a mut Connection,
         emit: &'a mut dyn FnMut(Event),
     ) -> Run<'a> {
-        Run { work, connection, emit, steps_begun: 0, ahead: None }
+        Run { work, connection, emit, steps_begun: 0, catalog: Catalog::default(), ahead: None }
     }
 
     fn all(&mut self, report: &mut Report) -> Result<(), Stop> {

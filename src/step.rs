@@ -6,9 +6,11 @@
 
 pub mod add;
 pub mod assert;
+pub mod capture;
 pub mod control;
 pub mod delete;
 pub mod expect;
+pub mod links;
 pub mod outcome;
 pub mod outline;
 pub mod read;
@@ -32,6 +34,7 @@ use crate::project::yaml::Entry;
 use crate::seed::load::Load;
 use control::Control;
 use expect::Expect;
+use links::Links;
 pub use outcome::Outcome;
 
 /// Every step kind, in the order the manual lists them.
@@ -79,6 +82,8 @@ pub struct Step {
     pub expect: Expect,
     /// Whether and how it is run.
     pub control: Control,
+    /// What it has to do with others.
+    pub links: Links,
     /// The file it stands in.
     pub source: Arc<Source>,
 }

@@ -26,6 +26,10 @@ pub struct Options {
     #[arg(long, value_name = "NAME", env = "SEEDBED_ENV", global = true, help_heading = "Project")]
     pub env: Option<String>,
 
+    /// Another value for a variable of scenarios, like department=Sales; may be given more than once
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable, global = true, help_heading = "Project")]
+    pub vars: Vec<(String, String)>,
+
     /// The time that `{$now: …}` counts from, like 2026-01-01T00:00:00Z [default: when the run began]
     #[arg(long, value_name = "TIME", env = "SEEDBED_NOW", value_parser = humantime::parse_rfc3339_weak, global = true, help_heading = "Project")]
     pub now: Option<SystemTime>,
@@ -226,5 +230,13 @@ impl Color {
             Color::Never => anstream::ColorChoice::Never,
         }
         .write_global();
+    }
+}
+
+/// A name and its value.
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is written NAME=VALUE".to_owned()),
     }
 }

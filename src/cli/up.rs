@@ -19,6 +19,7 @@ use crate::report::has_errors;
 use crate::run::{Story, Work, run};
 use crate::step::control::Control;
 use crate::step::expect::Expect;
+use crate::step::links::Links;
 use crate::step::seed::Purpose;
 use crate::step::{Step, seed};
 
@@ -89,6 +90,7 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
         action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None, purpose }),
         expect: Expect::of(&seed::KIND),
         control: Control::default(),
+        links: Links::default(),
         source,
     };
     if is_plan {
@@ -105,7 +107,8 @@ pub fn project(options: &Options) -> Result<(Project, Vec<Diagnostic>), Refusal>
 
 fn understood(options: &Options, files: Files) -> Result<(Project, Vec<Diagnostic>), Refusal> {
     let environment = options.env.as_deref().filter(|name| !name.is_empty());
-    let (mut project, mut diagnostics) = Project::parse_for(files, environment);
+    let (mut project, mut diagnostics) =
+        Project::parse_for(files, environment, &options.vars.iter().cloned().collect());
     if has_errors(&diagnostics) {
         diagnostics.sort_by_key(|diagnostic| {
             diagnostic.place.as_ref().map(|place| (place.source.path.clone(), place.span.start))
@@ -159,6 +162,8 @@ fn check_variables(project: &Project, stories: &[Story]) -> Result<(), Refusal> 
         for (source, cells) in named.chain(step.action.cells(&step.source)) {
             project.outside.check_variables(source, cells, &mut diagnostics);
         }
+        let nothing = Arc::default();
+        diagnostics.extend(step.action_now(&project.outside, &nothing).err().into_iter().flatten());
     }
     let mut seen = Vec::new();
     diagnostics.retain(|problem| {

@@ -1,14 +1,25 @@
 //! What can be known of a project without a database, beyond its single files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Project;
 use super::control;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, did_you_mean};
 use super::migration::Migration;
 use super::source::{Place, Span, word_length};
 use super::sql::psql;
 use super::sql::statements::{Peculiarity, peculiarity, statements};
+
+/// Notes values that are given on the command line for variables that no scenario has.
+pub fn check_given(project: &Project, given: &BTreeMap<String, String>, problems: &mut Vec<Diagnostic>) {
+    let known: Vec<&str> =
+        project.scenarios.iter().flat_map(|scenario| &scenario.variables).map(String::as_str).collect();
+    for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
+        let help = did_you_mean(name, known.iter().copied())
+            .unwrap_or_else(|| format!("declare it in a scenario: `vars: {{{name}: …}}`"));
+        problems.push(Diagnostic::error(format!("no scenario has a variable `{name}`")).help(help));
+    }
+}
 
 /// Notes duplicate versions, fixtures that share a name, and what steps name that is not there.
 pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {

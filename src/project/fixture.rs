@@ -117,7 +117,7 @@ impl Fixture {
                 return Vec::new();
             }
         };
-        let mut reading = Reading { source: &source, problems };
+        let mut reading = Reading::new(&source, problems);
         if !matches!(&node.content, Content::Map(entries) if entries.iter().any(|entry| entry.key == TABLES))
         {
             let table = Name { text: name.clone(), span: node.span };

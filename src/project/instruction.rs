@@ -12,6 +12,7 @@ use super::diagnostic::{did_you_mean, list};
 use super::matcher;
 use super::reading::Reading;
 use super::sql::expression;
+use super::values;
 use super::yaml::{Content, Entry, Node};
 
 /// Every instruction, in the order the manual lists them.
@@ -144,6 +145,10 @@ pub fn check_key(reading: &mut Reading, name: &str, entry: &Entry, purpose: Purp
     );
     if WORDS.contains(&key.as_str()) {
         return reading.problem_help(entry.key_span, format!("`{key}` stands alone in its map"), escape);
+    }
+    if key == values::REF {
+        let help = "variables and rows of steps are a scenario's: write the value itself, or a reference";
+        return reading.problem_help(entry.key_span, "`$ref` names nothing here", help);
     }
     if matcher::WORDS.contains(&key.as_str()) {
         let message = format!("`{key}` is a matcher, and has no place in `{name}`");

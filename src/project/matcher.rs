@@ -315,7 +315,7 @@ mod tests {
         let source = Source::new("a.yaml", yaml);
         let node = yaml::parse(&source).unwrap();
         let mut problems = Vec::new();
-        let mut reading = Reading { source: &source, problems: &mut problems };
+        let mut reading = Reading::new(&source, &mut problems);
         check_cell_for(Purpose::Expect, &mut reading, "a", &node);
         let told: Vec<String> = problems
             .iter()

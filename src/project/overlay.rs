@@ -38,7 +38,7 @@ pub fn lay(
 
 fn lay_one(fixtures: &mut Vec<Fixture>, overlay: Fixture, problems: &mut Vec<Diagnostic>) {
     let source = overlay.source.clone();
-    let mut reading = Reading { source: &source, problems };
+    let mut reading = Reading::new(&source, problems);
     let is_base =
         |base: &&mut Fixture| (&base.name, &base.table.text) == (&overlay.name, &overlay.table.text);
     let base = fixtures.iter_mut().find(is_base);

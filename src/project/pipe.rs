@@ -221,7 +221,7 @@ mod tests {
         let value = entries.remove(0).value;
         let Content::Scalar(text, _) = value.content else { panic!("{table}") };
         let mut problems = Vec::new();
-        let rows = rows(&mut Reading { source: &source, problems: &mut problems }, &text, value.span);
+        let rows = rows(&mut Reading::new(&source, &mut problems), &text, value.span);
         let told: Vec<String> = problems
             .iter()
             .map(|it| {
@@ -261,7 +261,7 @@ mod tests {
         let source = Source::new("a.yaml", "rows: |\n  | ä | b        |\n  | é | {$gt: x} |\n");
         let mut problems = Vec::new();
         let text = "| ä | b        |\n| é | {$gt: x} |\n";
-        let rows = rows(&mut Reading { source: &source, problems: &mut problems }, text, Span::new(6, 7));
+        let rows = rows(&mut Reading::new(&source, &mut problems), text, Span::new(6, 7));
         let Content::Map(entries) = &rows[0].content else { panic!() };
         let Content::Map(inner) = &entries[1].value.content else { panic!() };
         assert_eq!(Place::new(&source, entries[0].value.span).to_string(), "a.yaml:3:5");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::control;
 use super::diagnostic::{Diagnostic, did_you_mean, list};
 use super::source::{Name, Source, Span};
+use super::values::Values;
 use super::yaml::{Content, Entry, Node};
 
 /// The shortest time that is not taken for none.
@@ -19,6 +20,15 @@ pub struct Reading<'a> {
     pub source: &'a Arc<Source>,
     /// Where problems go.
     pub problems: &'a mut Vec<Diagnostic>,
+    /// What `$ref` and parameters may name here.
+    pub values: Values,
+}
+
+impl<'a> Reading<'a> {
+    /// A reading of a file without named values.
+    pub fn new(source: &'a Arc<Source>, problems: &'a mut Vec<Diagnostic>) -> Reading<'a> {
+        Reading { source, problems, values: Values::default() }
+    }
 }
 
 impl Reading<'_> {

@@ -1,16 +1,20 @@
 //! Scenarios: a story in steps. Each step is one transaction and one line of the report.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
+use super::cases::{self, Case, Table};
 use super::diagnostic::Diagnostic;
 use super::reading::Reading;
 use super::source::{Name, Source};
-use super::yaml;
+use super::values::{self, Named, Values};
+use super::yaml::{self, Node};
 use crate::step::Step;
 use crate::step::outline::Outline;
 
 /// The keys of a scenario.
-pub const KEYS: &[&str] = &["scenario", "tags", "steps", "finally"];
+pub const KEYS: &[&str] = &["scenario", "tags", "vars", "steps", "finally"];
 
 /// One scenario file.
 #[derive(Debug)]
@@ -19,6 +23,8 @@ pub struct Scenario {
     pub title: Name,
     /// Words to select it by.
     pub tags: Vec<Name>,
+    /// The names of its variables.
+    pub variables: Vec<String>,
     /// In the order they run; those that always run come last.
     pub steps: Vec<Step>,
     /// The file.
@@ -28,16 +34,27 @@ pub struct Scenario {
 impl Scenario {
     /// Reads a scenario file. Every problem is noted; what is left of the scenario is returned.
     pub fn parse(source: Arc<Source>, problems: &mut Vec<Diagnostic>) -> Option<Scenario> {
+        Scenario::parse_with(source, &BTreeMap::new(), problems)
+    }
+
+    /// The same with other values for some variables.
+    pub fn parse_with(
+        source: Arc<Source>,
+        given: &BTreeMap<String, String>,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Option<Scenario> {
         let node = yaml::parse(&source).map_err(|problem| problems.push(problem)).ok()?;
-        let mut reading = Reading { source: &source, problems };
+        let mut reading = Reading::new(&source, problems);
         let span = node.span;
         let entries = reading.map(node, "a scenario")?;
         let has_title = entries.iter().any(|entry| entry.key == "scenario");
         let (mut title, mut tags, mut steps, mut last) = (None, Vec::new(), None, None);
+        let mut variables = Named::new();
         for entry in entries {
             match entry.key.as_str() {
                 "scenario" => title = reading.text(entry.value, "the scenario's title"),
                 "tags" => tags = reading.names(entry.value, "`tags`"),
+                "vars" => variables = values::variables(&mut reading, entry.value, given),
                 "steps" => steps = Some(entry.value),
                 "finally" => last = Some(entry.value),
                 _ => reading.unknown_key(&entry, "a scenario", KEYS),
@@ -66,18 +83,84 @@ impl Scenario {
             }
             items.extend(last);
         }
-        let outlines: Vec<Outline> = items.iter().map(Outline::of).collect();
-        let mut read = Vec::new();
-        for (at, item) in items.into_iter().enumerate() {
-            let step = Step::read(&mut reading, item, (&outlines, at));
-            read.extend(step.map(|mut step| {
+        let names = variables.keys().cloned().collect();
+        let steps = read_steps(&mut reading, items, first_final, &Arc::new(variables));
+        check_names(&mut reading, &steps);
+        Some(Scenario { title, tags, variables: names, steps, source })
+    }
+}
+
+/// Reads the steps, each as often as it has cases.
+fn read_steps(
+    reading: &mut Reading,
+    items: Vec<Node>,
+    first_final: usize,
+    variables: &Arc<Named>,
+) -> Vec<Step> {
+    let final_span = items.get(first_final).map(|item| item.span);
+    let cases = cases::cases(reading, items);
+    let first_final = cases.iter().position(|case| Some(case.node.span) == final_span).unwrap_or(cases.len());
+    let outlines: Vec<Outline> = cases.iter().map(|case| Outline::of(&case.node)).collect();
+    let ids = |outlines: &[Outline]| outlines.iter().filter_map(Outline::capturing).collect::<Vec<_>>();
+    let capturing = Arc::new(ids(&outlines));
+    let mut used: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    let mut tables: Vec<Rc<Table>> = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
+    for (at, Case { node, cells, suffix, table }) in cases.into_iter().enumerate() {
+        let own = match cells.is_empty() {
+            true => variables.clone(),
+            false => Arc::new(
+                variables.iter().map(|(name, node)| (name.clone(), node.clone())).chain(cells).collect(),
+            ),
+        };
+        reading.values = Values {
+            own,
+            steps: capturing.clone(),
+            before: ids(&outlines[..at]).len(),
+            id: outlines[at].capturing().map(|capturing| capturing.id),
+            ..Values::default()
+        };
+        let known = reading.problems.len();
+        let step = Step::read(reading, node, (&outlines, at));
+        forget_repeated(reading.problems, known);
+        if let Some(table) = table {
+            used.entry(table.step).or_default().extend(reading.values.used.iter().cloned());
+            if !tables.iter().any(|known| known.step == table.step) {
+                tables.push(table.clone());
+            }
+            steps.extend(step.map(|mut step| {
+                step.title.text.push_str(&suffix);
+                step.links.case_of = Some(table.step);
                 step.control.is_final = at >= first_final;
                 step
             }));
+            continue;
         }
-        check_names(&mut reading, &read);
-        Some(Scenario { title, tags, steps: read, source })
+        steps.extend(step.map(|mut step| {
+            step.control.is_final = at >= first_final;
+            step
+        }));
     }
+    for table in tables {
+        for (name, span) in table.columns.iter().filter(|(name, _)| !used[&table.step].contains(name)) {
+            let help = format!("name it where it belongs: `{{$ref: {name}}}`, or `:{name}` in SQL");
+            reading.problem_help(*span, format!("no case uses its `{name}`"), help);
+        }
+    }
+    let taken: BTreeSet<String> =
+        steps.iter().flat_map(|step| &step.links.taken).map(|taken| taken.id.clone()).collect();
+    for step in &mut steps {
+        let id = step.control.id.as_ref().map(|id| &id.text);
+        step.links.is_captured = id.is_some_and(|id| taken.contains(id));
+    }
+    steps
+}
+
+/// What is wrong with a step is wrong with all of its cases.
+fn forget_repeated(problems: &mut Vec<Diagnostic>, known: usize) {
+    let mut new = problems.split_off(known);
+    new.retain(|problem| !problems.contains(problem));
+    problems.extend(new);
 }
 
 /// Notes titles and ids that do not tell which step is meant.

@@ -7,8 +7,11 @@ use crate::database::ledger::Entry;
 use crate::database::lock;
 use crate::database::session::{Session, Wrote};
 use crate::plan::quote::{identifier, literal};
-use crate::plan::{Access, Answer, Batch, Judgement, Question, Quick, Scripted, Shape, Statement, text};
+use crate::plan::{
+    Access, Answer, Batch, Capture, Judgement, Question, Quick, Scripted, Shape, Statement, text,
+};
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::values::Captured;
 use crate::report::event::Event;
 use crate::step::Step;
 
@@ -70,6 +73,16 @@ fn transaction<'b>(
         session.leave();
         return Ok(Ok((judgement, None)));
     }
+    let mut captured = match batch.capture.as_ref().filter(|capture| capture.is_before) {
+        Some(capture) => match capture_row(session, capture)? {
+            Ok(captured) => captured,
+            Err(problem) => {
+                session.leave();
+                return Ok(Err(vec![problem]));
+            }
+        },
+        None => None,
+    };
     let mut reach = None;
     // What is asked once more before the commit.
     let mut unsettled: Vec<&Statement> = Vec::new();
@@ -135,10 +148,10 @@ fn transaction<'b>(
                 }
             }
             let detail = (statements.len() > 1).then(|| count(statements.len(), "statement"));
-            wrong.map_or(Ok(Judgement { outcome: *outcome, detail, problem: None }), Err)
+            wrong.map_or(Ok(Judgement { outcome: *outcome, detail, problem: None, captured: None }), Err)
         }
     };
-    let judgement = match judged {
+    let mut judgement = match judged {
         Ok(judgement) => judgement,
         Err(wrong) => {
             session.note_written();
@@ -158,6 +171,16 @@ fn transaction<'b>(
         session.leave();
         return Ok(Ok((judgement, None)));
     }
+    if let Some(capture) = batch.capture.as_ref().filter(|capture| !capture.is_before) {
+        match capture_row(session, capture)? {
+            Ok(row) => captured = row,
+            Err(problem) => {
+                session.leave();
+                return Ok(Err(vec![problem]));
+            }
+        }
+    }
+    judgement.captured = judgement.captured.or(captured);
     let is_refusal = batch.refusals.iter().any(|(_, outcome)| *outcome == judgement.outcome);
     let is_accepted = step.expect.accepts(judgement.outcome) && !is_refusal;
     if !is_accepted || !judgement.outcome.has_written() {
@@ -197,6 +220,16 @@ fn transaction<'b>(
         Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),
         Err(error) => Err(Failure::Commit(error, judgement)),
     }
+}
+
+/// Asks for the row that other steps refer to.
+fn capture_row<'b>(
+    session: &mut Session,
+    capture: &'b Capture,
+) -> Result<Result<Option<Captured>, Diagnostic>, Failure<'b>> {
+    let answer =
+        session.query(&capture.statement).map_err(|error| Failure::Asked(error, &capture.statement))?;
+    Ok(capture.read(&answer))
 }
 
 /// Asks what may be enough.
@@ -260,7 +293,7 @@ fn begin(
     let answer = session.begin(batch.access, first, &last)?;
     let is_over = answer.iter().any(|row| text(row, 0) == "shortcut");
     let (outcome, detail) = (shortcut.outcome, Some(shortcut.detail.to_owned()));
-    Ok(is_over.then_some(Judgement { outcome, detail, problem: None }))
+    Ok(is_over.then_some(Judgement { outcome, detail, problem: None, captured: None }))
 }
 
 /// The server's refusal as an end the kind knows, like a delete that a foreign key forbids.
@@ -269,5 +302,10 @@ fn refusal(batch: &Batch, error: &Error) -> Option<Judgement> {
     let (_, outcome) = batch.refusals.iter().find(|(state, _)| *state == server.sqlstate)?;
     let mut problem = Diagnostic::failed(server.message.clone());
     problem.notes.extend(server.detail.clone());
-    Some(Judgement { outcome: *outcome, detail: server.constraint.clone(), problem: Some(problem) })
+    Some(Judgement {
+        outcome: *outcome,
+        detail: server.constraint.clone(),
+        problem: Some(problem),
+        captured: None,
+    })
 }

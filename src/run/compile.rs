@@ -1,14 +1,52 @@
 //! From the steps to what is sent: everything is compiled before the first step runs.
 
-use super::{Run, Stop};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Run, Stop, Story};
 use crate::database::catalog;
 use crate::plan::Batch;
 use crate::plan::catalog::Catalog;
 use crate::plan::names::Wanted;
-use crate::project::diagnostic::Diagnostic;
+use crate::project::Project;
+use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::values::Captured;
 use crate::report::Report;
 use crate::report::exit::Exit;
 use crate::step::Step;
+
+/// What a step becomes with the values that are known.
+fn compile_step(
+    step: &Step,
+    project: &Project,
+    catalog: &Catalog,
+    captured: &Arc<BTreeMap<String, Captured>>,
+) -> Result<Batch, Vec<Diagnostic>> {
+    match step.action_now(&project.outside, captured)? {
+        Some(action) => action.compile(step, project, catalog),
+        None => step.action.compile(step, project, catalog),
+    }
+}
+
+/// Notes columns that steps take from the rows of others, whose tables do not have them.
+fn check_taken(story: &Story, batches: &[Option<Batch>], problems: &mut Vec<Diagnostic>) {
+    for step in story.steps {
+        for taken in &step.links.taken {
+            let is_it = |other: &Step| other.control.id.as_ref().is_some_and(|id| id.text == taken.id);
+            let at = story.steps.iter().position(is_it);
+            let capture = at.and_then(|at| batches.get(at)?.as_ref()?.capture.as_ref());
+            let Some(capture) = capture else { continue };
+            let known = || capture.columns.iter().map(|(name, _)| name.as_str());
+            if !known().any(|name| name == taken.column) {
+                problems.push(
+                    Diagnostic::error(format!("the row of `{}` has no column `{}`", taken.id, taken.column))
+                        .at(&step.source, taken.span)
+                        .maybe_help(did_you_mean(&taken.column, known())),
+                );
+            }
+        }
+    }
+}
 
 impl Run<'_> {
     /// Compiles every step of every story before the first one runs, so that what the catalog shows to
@@ -29,24 +67,41 @@ impl Run<'_> {
                     compiled.push(None);
                     continue;
                 }
-                match step.action.compile(step, work.project, &catalog) {
+                match compile_step(step, work.project, &catalog, &Arc::default()) {
                     Ok(batch) => compiled.push(Some(batch)),
                     Err(wrong) => {
+                        compiled.push(None);
                         // Two steps that use the same fixture would say the same thing twice.
-                        let new: Vec<Diagnostic> =
-                            wrong.into_iter().filter(|problem| !problems.contains(problem)).collect();
+                        let is_new = |problem: &Diagnostic| {
+                            !problems.contains(problem) && !step.is_about_unknown(problem)
+                        };
+                        let new: Vec<Diagnostic> = wrong.into_iter().filter(is_new).collect();
                         problems.extend(new);
                     }
                 }
             }
+            check_taken(story, &compiled, &mut problems);
             batches.push(compiled);
         }
+        self.catalog = catalog;
         match (problems.is_empty(), report.migrations.is_empty()) {
             (true, _) => Ok(batches),
             (false, true) => Err(Stop { exit: Exit::Invalid, diagnostics: problems }),
             // The status of an invalid project promises that nothing was touched.
             (false, false) => Err(Stop { exit: Exit::DidNotHold, diagnostics: problems }),
         }
+    }
+
+    /// The batch of a step that takes something from earlier ones; nothing for others.
+    pub(super) fn compile_now(
+        &self,
+        step: &Step,
+        captured: &Arc<BTreeMap<String, Captured>>,
+    ) -> Result<Option<Batch>, Vec<Diagnostic>> {
+        if step.links.taken.is_empty() {
+            return Ok(None);
+        }
+        compile_step(step, self.work.project, &self.catalog, captured).map(Some)
     }
 
     /// Notes what steps speak of beside tables and is not there.

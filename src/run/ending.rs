@@ -16,6 +16,7 @@ pub fn finish(step: &Step, ended: Ended, report: &mut StepReport) {
         Ok((judgement, wrote)) if step.expect.accepts(judgement.outcome) => {
             report.end = End::Accepted(judgement.outcome);
             report.detail = judgement.detail;
+            report.captured = judgement.captured;
             report.wrote = wrote.unwrap_or_default();
         }
         Ok((judgement, _)) => {

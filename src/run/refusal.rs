@@ -65,7 +65,7 @@ pub fn judgement(server: &ServerError) -> Judgement {
         (Some(name), _) | (None, Some(name)) => format!("{kind}, {name}"),
         (None, None) => kind.to_owned(),
     };
-    Judgement { outcome: Outcome::Refused, detail: Some(detail), problem: None }
+    Judgement { outcome: Outcome::Refused, detail: Some(detail), problem: None, captured: None }
 }
 
 /// A step whose error is another one than it expects.

@@ -1,5 +1,7 @@
 //! The steps of one story, in their order.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Run, Stop, Story};
@@ -7,6 +9,7 @@ use crate::database::ledger::Entry;
 use crate::plan::Batch;
 use crate::project::diagnostic::count;
 use crate::project::source::{Place, digest};
+use crate::project::values::Captured;
 use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::{End, StepReport};
@@ -24,12 +27,17 @@ impl Run<'_> {
     ) -> Result<(), Stop> {
         let mut held = true;
         let mut stops = Vec::new();
+        let mut captured: Arc<BTreeMap<String, Captured>> = Arc::default();
+        // The cases of one step are run whatever becomes of each.
+        let mut failed_case = None;
         for (step, batch) in story.steps.iter().zip(batches) {
             self.steps_begun += 1;
             let mut report = blank(step);
             let may_run = match step.control.is_final {
                 true => self.may_finish(&stops),
-                false => held && stops.is_empty(),
+                false => {
+                    stops.is_empty() && (held || failed_case.is_some() && failed_case == step.links.case_of)
+                }
             };
             let reason = match &step.control.skip {
                 Some(reason) => Some(reason.text.clone()),
@@ -38,9 +46,14 @@ impl Run<'_> {
             if reason.is_some() {
                 report.end = End::Skipped;
                 report.detail = reason;
-            } else if let Some(batch) = batch.as_ref().filter(|_| may_run) {
-                stops.extend(self.run_step(story, step, batch, &mut report).err());
-                held &= report.end.is_accepted();
+            } else if may_run {
+                stops.extend(self.run_step(story, step, batch.as_ref(), &captured, &mut report).err());
+                if held && !report.end.is_accepted() {
+                    (held, failed_case) = (false, step.links.case_of);
+                }
+                if let (Some(id), Some(row)) = (&step.control.id, report.captured.take()) {
+                    Arc::make_mut(&mut captured).insert(id.text.clone(), row);
+                }
             }
             (self.emit)(Event::StepEnded(&report));
             reports.push(report);
@@ -62,10 +75,20 @@ impl Run<'_> {
         &mut self,
         story: &Story,
         step: &Step,
-        batch: &Batch,
+        batch: Option<&Batch>,
+        captured: &Arc<BTreeMap<String, Captured>>,
         report: &mut StepReport,
     ) -> Result<(), Stop> {
         (self.emit)(Event::StepBegun { kind: step.kind.name, title: &step.title.text });
+        let now = match self.compile_now(step, captured) {
+            Ok(now) => now,
+            Err(diagnostics) => {
+                report.end = End::Error;
+                report.diagnostics = diagnostics;
+                return Ok(());
+            }
+        };
+        let Some(batch) = now.as_ref().or(batch) else { return Ok(()) };
         let entry = self.entry(story, step);
         let started = Instant::now();
         let result = match &step.control.eventually {
@@ -153,6 +176,7 @@ fn blank(step: &Step) -> StepReport {
         is_final: step.control.is_final,
         detail: None,
         wrote: Vec::new(),
+        captured: None,
         attempts: 0,
         elapsed: Default::default(),
         diagnostics: Vec::new(),

@@ -28,6 +28,33 @@ pub fn count(loads: &[Load]) -> Seeding {
     Seeding { statement, finding: Finding::of(loads, &lookups) }
 }
 
+/// Returns the rows that a load's table has of it: all of their columns, as texts. More than two are as good
+/// as two.
+pub fn rows(load: Load) -> Statement {
+    let loads = [load];
+    let mut statement = Statement::default();
+    let lookups = Lookups::among_existing(&loads);
+    let (tables, _) = tables(&loads, &lookups, &mut statement);
+    let table = loads[0].table;
+    let columns: Vec<String> =
+        table.columns.iter().map(|column| format!("t.{}::text", identifier(&column.name))).collect();
+    let selects: Vec<String> = loads[0]
+        .groups
+        .iter()
+        .map(|group| {
+            let same = same_values(&loads[0], group, &lookups);
+            format!(
+                "select {} from {} t join resolved_{} x on {same}",
+                columns.join(", "),
+                table.sql(),
+                group.suffix
+            )
+        })
+        .collect();
+    statement.sql = format!("with\n{}\n{}\nlimit 2", tables.join(",\n"), selects.join("\nunion all\n"));
+    statement
+}
+
 /// Deletes the rows that a load's table has of it: `('found', load, number)` and
 /// `('deleted', load, number)`.
 pub fn delete(load: Load) -> Seeding {

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Head, Kind, Outcome, Step};
+use super::{Action, Head, Kind, Outcome, Step, capture};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Batch, Judgement};
@@ -138,7 +138,12 @@ impl Action for Add {
         let load = self.load(step, project, catalog)?;
         let seeding = crate::seed::compile(&[load]).map_err(|problem| vec![problem])?;
         let finding = seeding.finding;
-        Ok(Batch::ready(
+        let resolver = Resolver { catalog, source: &step.source, outside: &project.outside };
+        let capture = match self.rows.as_slice() {
+            [row] => capture::row(step, &self.into, &self.telling(row), false, resolver)?,
+            _ => None,
+        };
+        let batch = Batch::ready(
             Access::Write,
             seeding.statement,
             &[],
@@ -146,11 +151,20 @@ impl Action for Add {
                 Ok(applied) => Ok(applied.first().map_or_else(nothing, judge)),
                 Err(obstacles) => refuse(obstacles),
             }),
-        ))
+        );
+        Ok(Batch { capture, ..batch })
     }
 }
 
 impl Add {
+    /// The cells of a row that tell which one it is: those of the key, else all of them.
+    fn telling(&self, row: &Row) -> Vec<Entry> {
+        let Some(key) = &self.key else { return row.cells.clone() };
+        let stem = |name: &str| name.strip_suffix("_id").unwrap_or(name).to_owned();
+        let is_key = |cell: &&Entry| key.iter().any(|name| stem(&name.text) == stem(&cell.key));
+        row.cells.iter().filter(is_key).cloned().collect()
+    }
+
     fn load<'c>(
         &self,
         step: &Step,
@@ -175,7 +189,7 @@ impl Add {
 }
 
 fn nothing() -> Judgement {
-    Judgement { outcome: Outcome::Present, detail: None, problem: None }
+    Judgement { outcome: Outcome::Present, detail: None, problem: None, captured: None }
 }
 
 fn judge(applied: &Applied) -> Judgement {
@@ -185,12 +199,12 @@ fn judge(applied: &Applied) -> Judgement {
             .at_place(place.clone())
             .note(format!("`{column}` is {actual} in the database"))
             .help("`add` never changes a row: correct the step, or accept it with `expect: [added, present, differs]`");
-        return Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) };
+        return Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem), captured: None };
     }
     let rows = applied.created + applied.there;
     let detail = (rows > 1).then(|| format!("{} of {}", applied.created, count(rows, "row")));
     let outcome = if applied.created > 0 { Outcome::Added } else { Outcome::Present };
-    Judgement { outcome, detail, problem: None }
+    Judgement { outcome, detail, problem: None, captured: None }
 }
 
 /// A parent that is missing or ambiguous is an end of the step; all else is a mistake in it.
@@ -208,5 +222,5 @@ fn refuse(obstacles: Vec<Obstacle>) -> Result<Judgement, Vec<Diagnostic>> {
     };
     let mut problem = first.diagnostic;
     problem.severity = crate::project::diagnostic::Severity::Failed;
-    Ok(Judgement { outcome, detail: None, problem: Some(problem) })
+    Ok(Judgement { outcome, detail: None, problem: Some(problem), captured: None })
 }

@@ -208,11 +208,15 @@ fn bind(
     let mut bound = Vec::new();
     let names: Vec<String> = sql.parameters.iter().map(|parameter| parameter.name.clone()).collect();
     for parameter in &sql.parameters {
-        match with.iter().position(|entry| entry.key == parameter.name) {
-            Some(at) => bound.push(with.remove(at)),
+        let offset = parameter.uses.first().map_or(0, |used| used.start);
+        let span = reading.source.within(query.span, &query.text, offset + 1);
+        if let Some(at) = with.iter().position(|entry| entry.key == parameter.name) {
+            bound.push(with.remove(at));
+            continue;
+        }
+        match reading.bound(&parameter.name, span) {
+            Some(value) => bound.push(Entry { key: parameter.name.clone(), key_span: span, value }),
             None => {
-                let offset = parameter.uses.first().map_or(0, |used| used.start);
-                let span = reading.source.within(query.span, &query.text, offset + 1);
                 let help = format!("give it: `with: {{{}: …}}`", parameter.name);
                 reading.problem_help(span, format!("the parameter `{}` has no value", parameter.name), help);
             }
@@ -240,9 +244,14 @@ impl Action for Arc<Assert> {
         let now = project.outside.now.clone();
         let (assert, source) = (self.clone(), step.source.clone());
         let query = assert.described(&source);
-        let guess = guess::guess(&assert, &source);
+        // The quick ways do not keep the row that others refer to.
+        let is_captured = step.links.is_captured;
+        let guess = (!is_captured).then(|| guess::guess(&assert, &source)).flatten();
         let (short, file) = (assert.clone(), source.clone());
-        let quick: CompileQuick = Box::new(move |description| short.quick(description, &file));
+        let quick: CompileQuick = Box::new(move |description| match is_captured {
+            true => None,
+            false => short.quick(description, &file),
+        });
         let compile: Compile = Box::new(move |description| assert.question(description, &source, &now));
         Ok(Batch {
             access: Access::Read,
@@ -250,6 +259,7 @@ impl Action for Arc<Assert> {
             shortcut: None,
             deletion: None,
             settled: None,
+            capture: None,
             warnings: Vec::new(),
             refusals: &[],
         })

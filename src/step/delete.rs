@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Head, Kind, Outcome, Step};
+use super::{Action, Head, Kind, Outcome, Step, capture};
 use crate::plan::catalog::Catalog;
 use crate::plan::resolve::Resolver;
 use crate::plan::{Access, Batch, Judgement, number, text};
@@ -96,10 +96,11 @@ impl Action for Delete {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let capture = capture::row(step, &self.from, &self.filter.cells, true, resolver)?;
         let Seeding { statement, finding } = seek::delete(load);
         let name = table.name.clone();
         let place = Place::new(&step.source, self.filter.span);
-        Ok(Batch::ready(
+        let batch = Batch::ready(
             Access::Write,
             statement,
             &[("23503", Outcome::Restricted), ("23001", Outcome::Restricted)],
@@ -122,12 +123,14 @@ impl Action for Delete {
                         outcome: Outcome::NotFound,
                         detail: None,
                         problem: Some(problem),
+                        captured: None,
                     });
                 }
                 let detail = (deleted > 1).then(|| count(deleted, "row"));
-                Ok(Judgement { outcome: Outcome::Deleted, detail, problem: None })
+                Ok(Judgement { outcome: Outcome::Deleted, detail, problem: None, captured: None })
             }),
-        ))
+        );
+        Ok(Batch { capture, ..batch })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::read::kind_named;
 use super::{Kind, Outcome};
+use crate::project::values::Capturing;
 use crate::project::yaml::{Content, Entry, Node};
 
 /// What others may call a step, and how it may end. What is wrong with it is told when it is read.
@@ -11,6 +12,7 @@ pub struct Outline {
     title: Option<String>,
     id: Option<String>,
     expects_error: bool,
+    has_row: bool,
 }
 
 impl Outline {
@@ -27,7 +29,14 @@ impl Outline {
             title: entries.first().and_then(|Entry { value, .. }| text(value)),
             id: value("id").and_then(text),
             expects_error: value("error").is_some() || value("expect").is_some_and(is_error),
+            has_row: ["row", "value", "where"].iter().any(|key| value(key).is_some()),
         }
+    }
+
+    /// What others may take from its row, if it has an id.
+    pub fn capturing(&self) -> Option<Capturing> {
+        let id = self.id.clone()?;
+        Some(Capturing { id, has_row: self.has_row && !self.expects_error })
     }
 
     /// The number of the step of that name: its id, else its title.

@@ -3,6 +3,7 @@
 
 use super::control::{self, Control};
 use super::expect::{Ends, Expect};
+use super::links::{Late, Links};
 use super::outline::Outline;
 use super::refusal::Refusal;
 use super::{Head, KINDS, Kind, Step};
@@ -52,7 +53,15 @@ impl Step {
             None => expect.unwrap_or_else(|| Expect::of(kind)),
         };
         let error = expect.refusal().and(expect.span);
-        let action = (kind.parse)(reading, Head { span: first.key_span, error }, rest);
+        let head = Head { span: first.key_span, error };
+        // Only where something may be known later is the step read once more.
+        let may_be_late = !reading.values.steps.is_empty() || !reading.values.own.is_empty();
+        let written = if may_be_late { rest.clone() } else { Vec::new() };
+        let rest = reading.fill_all(rest);
+        let action = (kind.parse)(reading, head, rest);
+        let values = &reading.values;
+        let late = values.is_late.then(|| Late { entries: written, head, values: values.clone() });
+        let links = Links { taken: values.taken.clone(), late, ..Links::default() };
         if let (Some(polling), Some(true)) = (&control.eventually, action.as_ref().map(|it| it.writes())) {
             let help = "let an `assert` or `verify` behind it wait for what it brings about";
             reading.problem_help(polling.span, "only steps that look can look again", help);
@@ -64,6 +73,7 @@ impl Step {
             action: action?,
             expect,
             control,
+            links,
             source: reading.source.clone(),
         })
     }

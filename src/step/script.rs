@@ -119,6 +119,7 @@ impl Action for Arc<Script> {
             shortcut: None,
             deletion: None,
             settled: None,
+            capture: None,
             warnings: Vec::new(),
             refusals: &[],
         })

@@ -198,6 +198,7 @@ impl Action for Seed {
         let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
         let (shortcut, warnings) = (shortcut(&loads), warnings(&loads));
         Ok(Batch {
+            capture: None,
             warnings,
             deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
             // Rows for an empty table have no key that they would have to be found by again.
@@ -223,6 +224,7 @@ impl Seed {
         let shortcut = shortcut(&loads);
         let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
         Ok(Batch {
+            capture: None,
             access: Access::Write,
             shape: Shape::Series { units, judge: Box::new(judge) },
             deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
@@ -309,7 +311,7 @@ fn judgement(applied: &[Applied]) -> Judgement {
         }
         _ => None,
     };
-    Judgement { outcome, detail, problem: None }
+    Judgement { outcome, detail, problem: None, captured: None }
 }
 
 /// Where every load is for an empty table only, and no table is.

@@ -217,14 +217,14 @@ fn judge(answer: &[Vec<Option<String>>], told: &[(String, Place, Wanted)]) -> Ju
     let more = failures.count();
     let detail = Some(count(told.len(), "fact"));
     match first {
-        None => Judgement { outcome: Outcome::Held, detail, problem: None },
+        None => Judgement { outcome: Outcome::Held, detail, problem: None, captured: None },
         Some(problem) => {
             let problem = if more > 0 {
                 problem.note(format!("{more} more of {} differ", count(told.len(), "fact")))
             } else {
                 problem
             };
-            Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) }
+            Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem), captured: None }
         }
     }
 }

@@ -32,7 +32,8 @@ pub fn differences(comparison: &Comparison, matching: Match, is_ordered: bool) -
     let missing: Vec<usize> =
         (0..comparison.listed.len()).filter(|row| comparison.pairs[*row].is_none()).collect();
     let extra: Vec<usize> = (0..comparison.seen.len()).filter(|seen| !listed_of.contains_key(seen)).collect();
-    let alike = match comparison.key.is_empty() || is_ordered {
+    let is_only = comparison.listed.len() == 1 && comparison.seen.len() == 1;
+    let alike = match comparison.key.is_empty() || is_ordered || is_only {
         true => most_alike(comparison, &missing, &extra, is_ordered),
         false => by_key(comparison, &missing, &extra),
     };

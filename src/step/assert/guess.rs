@@ -39,7 +39,12 @@ pub(super) fn guess(assert: &Arc<Assert>, source: &Arc<Source>) -> Option<Guess>
 /// That it holds, if it certainly does.
 fn held(assert: &Assert, found: &Found, source: &Arc<Source>) -> Option<Judgement> {
     let rows = found.rows.as_ref()?;
-    let held = |rows| Judgement { outcome: Outcome::Held, detail: Some(count(rows, "row")), problem: None };
+    let held = |rows| Judgement {
+        outcome: Outcome::Held,
+        detail: Some(count(rows, "row")),
+        problem: None,
+        captured: None,
+    };
     match (&assert.expected, &found.description) {
         (Expected::Count(expected), _) => {
             let Content::Scalar(expected, _) = &expected.content else { return None };

@@ -12,10 +12,11 @@ use super::pairing::{Listed, Seen, Test, pair};
 use super::table::{Table, cut};
 use super::why::why;
 use super::{Assert, order};
-use crate::plan::description::Type;
-use crate::plan::{Answer, Judgement, number, text};
+use crate::plan::description::{Kind, Type};
+use crate::plan::{Answer, Judgement, captured, number, text};
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::source::{Place, Source};
+use crate::project::values::Captured;
 use crate::project::yaml::Node;
 use crate::step::Outcome;
 
@@ -123,11 +124,16 @@ pub struct Comparison<'a> {
 pub fn judge_count(answer: &Answer, wanted: &str, place: &Place) -> Judgement {
     let (found, holds) = answer.first().map_or((0, false), |row| (number(row, 0), text(row, 1) == "true"));
     if holds {
-        return Judgement { outcome: Outcome::Held, detail: Some(count(found, "row")), problem: None };
+        return Judgement {
+            outcome: Outcome::Held,
+            detail: Some(count(found, "row")),
+            problem: None,
+            captured: None,
+        };
     }
     let problem = Diagnostic::failed(format!("the query returns {}, not {wanted}", count(found, "row")))
         .at_place(place.clone());
-    Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) }
+    Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem), captured: None }
 }
 
 /// Judges which of the rows that came back are those that are listed, once it is clear that what is expected
@@ -162,10 +168,22 @@ pub fn judge_rows(answer: &Answer, expectation: &Expectation) -> Result<Judgemen
     };
     let detail = Some(count(comparison.found, "row"));
     if holds {
-        return Ok(Judgement { outcome: Outcome::Held, detail, problem: None });
+        let captured = only_row(&comparison, expectation);
+        return Ok(Judgement { outcome: Outcome::Held, detail, problem: None, captured });
     }
     let problem = told(&comparison, expectation, missing, extra);
-    Ok(Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem) })
+    Ok(Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem), captured: None })
+}
+
+/// The values of the row that was expected, where one was.
+fn only_row(comparison: &Comparison, expectation: &Expectation) -> Option<Captured> {
+    let [Some(seen)] = comparison.pairs.as_slice() else { return None };
+    let texts = comparison.texts[*seen]?;
+    let columns = expectation.names.iter().zip(&expectation.types).zip(texts);
+    let captured = |((name, sql_type), text): ((&String, &Type), &Option<String>)| {
+        (name.clone(), captured(text.as_deref(), sql_type.kind == Kind::Json))
+    };
+    Some(columns.map(captured).collect())
 }
 
 /// Takes an answer apart.
