@@ -18,9 +18,10 @@
 //!
 //! One statement is one snapshot: foreign keys are checked at its end, and a second run, which
 //! finds every row, writes nothing and moves no sequence. [`seek`] goes the first half of the way,
-//! for steps that name rows and insert none.
+//! for steps that name rows and insert none, and [`mod@change`] for those that give them other values.
 
 pub mod answer;
+pub mod change;
 pub mod exact;
 pub mod file;
 pub mod finding;

@@ -7,6 +7,7 @@
 pub mod add;
 pub mod assert;
 pub mod capture;
+pub mod change;
 pub mod control;
 pub mod delete;
 pub mod expect;
@@ -17,6 +18,7 @@ pub mod read;
 pub mod refusal;
 pub mod script;
 pub mod seed;
+pub mod sql;
 pub mod verify;
 
 use std::fmt::Debug;
@@ -38,14 +40,15 @@ use links::Links;
 pub use outcome::Outcome;
 
 /// Every step kind, in the order the manual lists them.
-pub const KINDS: &[&Kind] = &[&seed::KIND, &assert::KIND, &add::KIND, &delete::KIND, &verify::KIND];
+pub const KINDS: &[&Kind] =
+    &[&seed::KIND, &assert::KIND, &add::KIND, &change::KIND, &delete::KIND, &verify::KIND, &sql::KIND];
 
 /// What the reader has to know of a kind.
 #[derive(Debug)]
 pub struct Kind {
     /// The word that begins a step.
     pub name: &'static str,
-    /// The keys it reads, beside `expect`.
+    /// The keys that are its own.
     pub keys: &'static [&'static str],
     /// Every way a step of this kind can end.
     pub outcomes: &'static [Outcome],

@@ -212,9 +212,11 @@ fn transaction<'b>(
     if let Some(most) = deleted_max {
         last = session.deleted_at_most(most) + &last;
     }
-    if step.control.role.is_some() {
+    let is_script = matches!(batch.shape, Shape::Script { .. });
+    if is_script || step.control.role.is_some() {
         // What is left to the commit is the role's to do, and the ledger is ours.
-        last = format!("set constraints all immediate;\nreset role;\n{last}");
+        let back = if is_script { session.restoring() } else { "reset role;\n".to_owned() };
+        last = format!("set constraints all immediate;\n{back}{last}");
     }
     match session.commit(batch.access, &last) {
         Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),

@@ -151,8 +151,13 @@ fn advice(server: &ServerError, access: Access) -> Option<String> {
         "55P03" => {
             "another session holds the lock; `select * from pg_locks where not granted` shows who waits"
         }
-        "25006" if access == Access::Read => "`assert` only reads; write with `add`, `delete` or `seed`",
+        "25006" if access == Access::Read => {
+            "`assert` only reads; write with `add`, `change`, `delete`, `seed` or `sql`"
+        }
         "25006" => "the server is read-only: is it a standby?",
+        "42P02" => "this statement takes no parameters: write the value into it",
+        "2D000" => "the step is one transaction already: let the function neither commit nor roll back",
+        "25001" => "what cannot run in a transaction is for a migration with `-- seedbed: no-transaction`",
         "42501" => "grant the right to the role of the connection, or connect as another one",
         _ => return None,
     };

@@ -33,6 +33,17 @@ pub fn columns(load: &Load, group: &Group, aim: Aim) -> String {
     columns
 }
 
+/// The same columns of rows that get every value.
+pub fn values(load: &Load, group: &Group) -> String {
+    let made = group.targets().iter().filter_map(|target| match target {
+        Target::Made { column, sql: Some(sql), .. } => {
+            Some(format!(", {} as e{}", value(sql, column), number(load, column)))
+        }
+        _ => None,
+    });
+    made.collect()
+}
+
 /// An expression as it stands in the statement: on lines of its own, so that a comment ends with it.
 fn value(sql: &str, column: &Column) -> String {
     format!("{}::{}", parenthesised(sql), column.type_name)

@@ -86,15 +86,7 @@ pub fn delete(load: Load) -> Seeding {
 fn tables(loads: &[Load], lookups: &Lookups, statement: &mut Statement) -> (Vec<String>, Vec<String>) {
     let mut tables = Vec::new();
     for load in loads {
-        tables.extend(stage::expressions(load, statement));
-        for group in &load.groups {
-            tables.push(format!(
-                "resolved_{0} as materialized (\n  select s.*, true as is_new{1}\n  from stage_{0} s{2}\n)",
-                group.suffix,
-                lookups.outputs(group, false),
-                lookups.joins(group, "s", false)
-            ));
-        }
+        tables.extend(seeks(load, lookups, statement));
     }
     let possible = match loads.is_empty() {
         true => Some(problems::problems(loads, &[], lookups)), // A statement begins with something.
@@ -105,8 +97,22 @@ fn tables(loads: &[Load], lookups: &Lookups, statement: &mut Statement) -> (Vec<
     (tables, selects)
 }
 
+/// The rows that one load looks for: `resolved_…`.
+pub fn seeks(load: &Load, lookups: &Lookups, statement: &mut Statement) -> Vec<String> {
+    let mut tables = stage::expressions(load, statement);
+    for group in &load.groups {
+        tables.push(format!(
+            "resolved_{0} as materialized (\n  select s.*, true as is_new{1}\n  from stage_{0} s{2}\n)",
+            group.suffix,
+            lookups.outputs(group, false),
+            lookups.joins(group, "s", false)
+        ));
+    }
+    tables
+}
+
 /// The condition under which the table's row `t` has the values of the group's row `x`.
-fn same_values(load: &Load, group: &Group, lookups: &Lookups) -> String {
+pub fn same_values(load: &Load, group: &Group, lookups: &Lookups) -> String {
     let leaves = leaves(group.targets());
     let conditions: Vec<String> = lookups.groups[&group.suffix]
         .given

@@ -199,7 +199,7 @@ fn first_word(statement: &str) -> String {
 }
 
 /// Pairs the query's parameters with the values under `with`.
-fn bind(
+pub(super) fn bind(
     reading: &mut Reading,
     query: &Name,
     sql: &Parameterised,

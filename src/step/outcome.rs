@@ -17,14 +17,24 @@ pub enum Outcome {
     Deleted,
     NotFound,
     Restricted,
+    Changed,
+    Done,
     Refused,
 }
 
 impl Outcome {
-    /// Whether a step that ends so has written something. One that has not keeps nothing, not even what
+    /// Whether a step that ends so may have written something. One that has not keeps nothing, not even what
     /// a trigger made of its attempt.
     pub fn has_written(self) -> bool {
-        matches!(self, Outcome::Created | Outcome::Updated | Outcome::Added | Outcome::Deleted)
+        matches!(
+            self,
+            Outcome::Created
+                | Outcome::Updated
+                | Outcome::Added
+                | Outcome::Deleted
+                | Outcome::Changed
+                | Outcome::Done
+        )
     }
 
     /// The word for it, in files and reports.
@@ -43,6 +53,8 @@ impl Outcome {
             Outcome::Deleted => "deleted",
             Outcome::NotFound => "not_found",
             Outcome::Restricted => "restricted",
+            Outcome::Changed => "changed",
+            Outcome::Done => "done",
             Outcome::Refused => "refused",
         }
     }

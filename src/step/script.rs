@@ -106,6 +106,11 @@ impl Action for Arc<Script> {
         self.outcome.has_written()
     }
 
+    /// Nobody knows what statements do.
+    fn deletes(&self, _: &Project) -> bool {
+        self.writes()
+    }
+
     fn compile(&self, step: &Step, _: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
         let statements = (0..self.parts.len()).map(|part| {
             let (script, source) = (self.clone(), step.source.clone());

@@ -295,3 +295,52 @@ fn a_run_that_is_interrupted_runs_no_final_steps() {
     assert!(output.text.contains("1 step held, 1 did not, 3 not run"), "{}", output.text);
     assert_eq!(database.rows("select id from t"), ["1"]);
 }
+
+#[test]
+fn an_error_that_would_be_tried_again_is_not_where_it_is_expected() {
+    let database = Database::create();
+    database.execute("create table t (id int)");
+    let mut holder = database.client();
+    holder.batch_execute("begin; lock table t").unwrap();
+    let scenario = "scenario: Locked
+steps:
+  - add: It waits in vain
+    into: t
+    row: {id: 1}
+    expect: {error: {condition: lock_not_available}}
+";
+    let arguments = ["--lock-timeout", "100ms", "--attempts", "2", "--retry-delay", "10ms"];
+    let output = run(&database, scenario, &arguments);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert!(!output.text.contains("tries"), "{}", output.text);
+    let another = scenario.replace("lock_not_available", "unique_violation");
+    let output = run(&database, &another, &arguments);
+    assert_eq!(output.status, "1", "{}", output.text);
+    for words in ["2 tries", "it is 55P03 (lock_not_available), not 23505 (unique_violation)"] {
+        assert!(output.text.contains(words), "no `{words}` in {}", output.text);
+    }
+}
+
+#[test]
+fn statements_whose_connection_dies_are_all_done_again() {
+    let database = Database::create();
+    database.execute(
+        "create table t (id int); create sequence tries;
+         create function flaky() returns void language plpgsql as $$ begin
+           if nextval('tries') = 1 then perform pg_terminate_backend(pg_backend_pid()); end if; end $$",
+    );
+    let scenario = "scenario: Flaky
+steps:
+  - sql: Two rows
+    statements: |
+      insert into t values (1);
+      select flaky();
+      insert into t values (:id)
+    with: {id: 2}
+";
+    let output = run(&database, scenario, &["--retry-delay", "10ms"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert!(output.text.contains("2 tries"), "{}", output.text);
+    assert_eq!(database.rows("select id from t order by 1"), ["1", "2"]);
+    assert_eq!(database.rows("select outcome from seedbed_ledger"), ["done"]);
+}

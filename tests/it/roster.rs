@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Database, Seedbed};
+use crate::support::{Database, Seedbed, elide};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -65,4 +65,29 @@ fn the_throwaway_server_runs_the_story_and_is_gone() {
     assert!(!socket.is_empty(), "{}", output.text);
     let directory = socket.trim_start_matches("postgres@").rsplit_once('/').unwrap().0.trim_end_matches(':');
     assert!(!Path::new(directory).exists(), "{directory} is still there");
+}
+
+#[test]
+fn the_example_of_every_kind_of_step_is_as_the_manual_shows_it_and_holds_again() {
+    let database = Database::create();
+    let up = || {
+        let seedbed = Seedbed::new(&repository().join("examples/steps"));
+        let output = seedbed.variable("CONNECTION_STRING", &database.url()).run(&["up"]);
+        assert_eq!(output.status, "0", "{}", output.text);
+        output.text
+    };
+    let manual = std::fs::read_to_string(repository().join("docs/scenarios.md")).unwrap();
+    let title = "Every kind of step  scenarios/steps.yaml\n";
+    let story = |text: &str, end: &str| {
+        let from = text.find(title).unwrap();
+        elide(text[from..].split(end).next().unwrap(), &[]).trim_end().to_owned()
+    };
+    assert_eq!(story(&up(), "\n\n"), story(&manual, "```"));
+    let second = up();
+    for line in
+        ["unchanged  4.8 ms", "changed    employees ~1", "added      1 of 2 rows", "deleted    employees -1"]
+    {
+        let line = elide(line, &[]);
+        assert!(elide(&second, &[]).contains(&line), "no `{line}` in {second}");
+    }
 }

@@ -69,3 +69,29 @@ fn an_assertion_takes_two_round_trips_and_more_to_learn_of_a_type() {
     // A parameter that was described in vain begins a second transaction.
     assert_eq!(counts, [2, 6, 2, 4, 2, 2, 2], "{counted:?}");
 }
+
+#[test]
+fn what_a_step_asks_for_beside_its_kind_costs_little_more() {
+    let proxy = Proxy::before(&server().socket_directory().join(".s.PGSQL.5432"));
+    let database = Database::create();
+    database.execute("create table t (id int primary key, n int check (n > 0)); insert into t values (1, 1)");
+    let steps = [
+        "change: changed\n    in: t\n    where: {id: 1}\n    set: {n: 2}",
+        "change: unchanged\n    in: t\n    where: {id: 1}\n    set: {n: 2}",
+        "change: refused\n    in: t\n    where: {id: 1}\n    set: {n: 0}\n    expect: {error: {condition: check_violation}}",
+        "add: as somebody\n    into: t\n    row: {id: 2}\n    role: postgres",
+        "verify: within a time\n    count: {t: 2}\n    timeout: 5s\n    eventually: {within: 5s}",
+        "assert: refused query\n    query: select 1 / 0\n    error: {condition: division_by_zero}",
+        "sql: two\n    statements: update t set n = 3; delete from t where id = 2",
+        "sql: one with a parameter\n    statements: update t set n = :n\n    with: {n: 4}",
+    ];
+    let steps: String = steps.iter().map(|step| format!("  - {step}\n")).collect();
+    let directory = project(&[("scenarios/a.yaml", &format!("scenario: Costs\nsteps:\n{steps}"))]);
+    let url = format!("host={} user=postgres dbname={}", proxy.host().display(), database.name);
+    let output = Seedbed::new(directory.path()).run(&["run", "--url", &url]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    let counted = proxy.take();
+    let counts: Vec<usize> = counted.transactions.iter().map(|(_, count)| *count).collect();
+    // What creates the ledger comes first.
+    assert_eq!(counts, [1, 3, 2, 2, 3, 2, 2, 4, 6], "{counted:?}");
+}

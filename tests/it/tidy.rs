@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use seedbed::step::KINDS;
+use seedbed::project::scenario;
+use seedbed::step::{KINDS, control, refusal};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -66,10 +67,10 @@ fn the_library_prints_nothing_outside_of_the_command_line() {
 }
 
 #[test]
-fn every_step_kind_has_a_manual_and_a_scenario() {
+fn every_step_kind_has_a_manual_and_an_example() {
     let manual = fs::read_to_string(root().join("docs/scenarios.md")).unwrap();
     let mut scenarios = String::new();
-    for entry in fs::read_dir(root().join("scenarios")).unwrap() {
+    for entry in fs::read_dir(root().join("examples/steps/scenarios")).unwrap() {
         scenarios.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     for kind in KINDS {
@@ -84,7 +85,10 @@ fn every_step_kind_has_a_manual_and_a_scenario() {
                 outcome.word()
             );
         }
-        assert!(scenarios.contains(&format!("  - {}: ", kind.name)), "no scenario shows `{}`", kind.name);
+        assert!(scenarios.contains(&format!("  - {}: ", kind.name)), "no example shows `{}`", kind.name);
+    }
+    for key in [control::KEYS, refusal::KEYS, scenario::KEYS].concat() {
+        assert!(manual.contains(&format!("`{key}`")), "docs/scenarios.md does not name `{key}`");
     }
 }
 

@@ -123,6 +123,13 @@ impl Session {
         Ok(written::since(after, &std::mem::take(&mut self.before)))
     }
 
+    /// Puts back what the author's own statements may have set for the session, in the transaction that they
+    /// ran in: the next one begins like the first.
+    pub fn restoring(&self) -> String {
+        let settings = self.settings(self.limits.statement, self.limits.lock);
+        format!("reset session authorization;\nreset role;\nreset all;\n{settings}")
+    }
+
     /// Raises an error when the transaction has deleted more rows than this, cascades included.
     pub fn deleted_at_most(&self, most: u64) -> String {
         written::deleted_at_most(&self.before, most)

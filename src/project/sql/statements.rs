@@ -76,7 +76,13 @@ pub fn peculiarity(statement: &str) -> Option<Peculiarity> {
         | ["drop", "index", "concurrently", ..]
         | ["vacuum", ..]
         | ["create" | "drop", "database" | "tablespace", ..]
+        | ["discard", "all"]
+        | ["cluster"]
+        | ["cluster", "verbose"]
         | ["alter", "system", ..] => Some(Peculiarity::NoTransaction),
+        ["reindex", ..] if has("database") || has("schema") || has("system") => {
+            Some(Peculiarity::NoTransaction)
+        }
         ["reindex", ..] if has("concurrently") => Some(Peculiarity::NoTransaction),
         ["alter", "table", ..] if has("detach") && has("concurrently") => Some(Peculiarity::NoTransaction),
         _ => None,
