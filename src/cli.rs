@@ -12,6 +12,7 @@ mod plan;
 mod protect;
 mod repair;
 mod repeats;
+mod schema;
 mod status;
 mod target;
 mod terminal;
@@ -148,6 +149,14 @@ enum Command {
     /// Reads every file and lists everything that can be known to be wrong without a database, all
     /// at once, each at its file, line and column.
     Check,
+    /// Print the JSON Schema of scenarios and fixtures, for editors
+    ///
+    /// Save it, and name it in the first line of a file, so that an editor with a YAML language server
+    /// completes keys and underlines mistakes: `# yaml-language-server: $schema=../scenario.schema.json`
+    Schema {
+        /// Whose [default: of both]
+        file: Option<schema::Which>,
+    },
     /// Begin a new file
     #[command(subcommand)]
     New(new::New),
@@ -177,6 +186,7 @@ pub fn main() -> ExitCode {
         Command::Baseline { version } => repair::baseline(&cli.options, *version),
         Command::Environment(record) => protect::environment(&cli.options, record),
         Command::Check => check::check(&cli.options),
+        Command::Schema { file } => Ok(schema::schema(*file)),
         Command::New(new) => new::new(&cli.options, new),
     };
     let exit = exit.unwrap_or_else(|refusal| {

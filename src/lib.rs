@@ -17,5 +17,6 @@ pub mod plan;
 pub mod project;
 pub mod report;
 pub mod run;
+pub mod schema;
 pub mod seed;
 pub mod step;

@@ -10,7 +10,7 @@ use crate::project::source::{Name, Span};
 use crate::project::yaml::{Content, Entry, Node, Scalar};
 
 /// The keys.
-pub const KEYS: &[&str] = &["id", "tags", "skip", "when", "role", "timeout", "eventually"];
+pub const KEYS: &[&str] = &["id", "tags", "skip", "when", "each", "role", "timeout", "eventually"];
 
 /// How long a pause between two looks is, unless the author says otherwise.
 const EVERY: Duration = Duration::from_millis(250);

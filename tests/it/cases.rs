@@ -12,13 +12,7 @@ use crate::support::{Database, Seedbed, elide};
 
 #[test]
 fn every_case_answers_as_written() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<PathBuf> = fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "in"))
-        .collect();
-    cases.sort();
+    let cases = all();
     assert!(cases.len() > 30, "only {} cases were found", cases.len());
     let mut failed = Vec::new();
     for case in &cases {
@@ -28,6 +22,18 @@ fn every_case_answers_as_written() {
     }
     let names: Vec<_> = failed.iter().map(|(name, _)| name).collect();
     assert!(failed.is_empty(), "{} of {} cases differ: {names:?}", failed.len(), cases.len());
+}
+
+/// The files of all cases.
+pub fn all() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut cases: Vec<PathBuf> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "in"))
+        .collect();
+    cases.sort();
+    cases
 }
 
 fn check(path: &Path) {
@@ -81,13 +87,13 @@ fn check(path: &Path) {
 }
 
 /// A case as written.
-struct Case {
+pub struct Case {
     head: Vec<(String, String)>,
-    files: Vec<(String, Vec<u8>)>,
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 impl Case {
-    fn parse(text: &str) -> Case {
+    pub fn parse(text: &str) -> Case {
         let mut case = Case { head: Vec::new(), files: Vec::new() };
         for line in text.lines() {
             if let Some(path) = line.strip_prefix("-- ").and_then(|rest| rest.strip_suffix(" --")) {

@@ -23,6 +23,7 @@ mod refinery_cli;
 mod refusals;
 mod roster;
 mod round_trips;
+mod schemas;
 mod seeding;
 mod stances;
 mod support;
