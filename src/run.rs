@@ -11,6 +11,7 @@ pub mod migrations;
 pub mod refusal;
 pub mod steps;
 pub mod tries;
+pub mod work;
 
 use std::time::{Duration, Instant};
 

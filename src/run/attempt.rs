@@ -1,16 +1,14 @@
 //! One try of one step: a transaction, judged inside it.
 
-use super::bulk::{self, Broken};
 use super::explain;
+use super::work::work;
 use crate::database::error::Error;
 use crate::database::ledger::Entry;
 use crate::database::lock;
 use crate::database::session::{Session, Wrote};
 use crate::plan::quote::{identifier, literal};
-use crate::plan::{
-    Access, Answer, Batch, Capture, Judgement, Question, Quick, Scripted, Shape, Statement, text,
-};
-use crate::project::diagnostic::{Diagnostic, count};
+use crate::plan::{Access, Answer, Batch, Capture, Judgement, Shape, Statement, text};
+use crate::project::diagnostic::Diagnostic;
 use crate::project::values::Captured;
 use crate::report::event::Event;
 use crate::step::Step;
@@ -73,7 +71,8 @@ fn transaction<'b>(
         session.leave();
         return Ok(Ok((judgement, None)));
     }
-    let mut captured = match batch.capture.as_ref().filter(|capture| capture.is_before) {
+    let is_asked = |before: bool| batch.capture.as_ref().filter(|capture| capture.is_before == before);
+    let mut captured = match is_asked(true) {
         Some(capture) => match capture_row(session, capture)? {
             Ok(captured) => captured,
             Err(problem) => {
@@ -83,75 +82,8 @@ fn transaction<'b>(
         },
         None => None,
     };
-    let mut reach = None;
-    // What is asked once more before the commit.
-    let mut unsettled: Vec<&Statement> = Vec::new();
-    let judged = match &batch.shape {
-        Shape::Ready(question) => match session.query(&question.statement) {
-            Ok(answer) => {
-                unsettled.push(&question.statement);
-                let judge = batch.deletion.as_ref().and_then(|deletion| deletion.reach.as_ref());
-                reach = judge.map(|judge| judge(&answer));
-                (question.judge)(&answer)
-            }
-            Err(error) if expects_refusal => return Err(Failure::Work(error)),
-            Err(error) => Ok(refusal(batch, &error).ok_or(Failure::Work(error))?),
-        },
-        Shape::Series { units, judge } => {
-            let mut answers = Answer::new();
-            let mut wrong = None;
-            for unit in units {
-                match bulk::take(session, unit, emit) {
-                    Ok(taken) => {
-                        unsettled.extend((!taken.is_settled).then_some(&unit.statement));
-                        answers.extend(taken.answer);
-                    }
-                    Err(Broken::Wrong(diagnostics)) => {
-                        wrong = Some(diagnostics);
-                        break;
-                    }
-                    Err(Broken::Failed(error, is_own)) if is_own => {
-                        return Err(Failure::Asked(error, &unit.statement));
-                    }
-                    Err(Broken::Failed(error, _)) => return Err(Failure::Work(error)),
-                }
-            }
-            let judge_reach = batch.deletion.as_ref().and_then(|deletion| deletion.reach.as_ref());
-            reach = judge_reach.filter(|_| wrong.is_none()).map(|judge| judge(&answers));
-            wrong.map_or_else(|| judge(&answers), Err)
-        }
-        Shape::Described { query, guess, quick, compile } => {
-            let found = match guess {
-                Some(guess) => session.guess(&guess.statement).map_err(Failure::Work)?,
-                None => None,
-            };
-            let certain = guess.as_ref().zip(found.as_ref()).and_then(|(guess, found)| (guess.judge)(found));
-            match (certain, found.and_then(|found| found.description)) {
-                (Some(judgement), _) => Ok(judgement),
-                // The rows have been compared already, as far as the quick way would.
-                (None, Some(description)) => ask(session, compile(&description))?,
-                (None, None) => {
-                    let described = session.describe(query).map_err(Failure::Work)?;
-                    match quick(&described).map_or(Ok(None), |quick| ask_quickly(session, quick))? {
-                        Some(judgement) => Ok(judgement),
-                        None => ask(session, compile(&described))?,
-                    }
-                }
-            }
-        }
-        Shape::Script { statements, outcome } => {
-            let mut wrong = None;
-            for scripted in statements {
-                if let Err(diagnostics) = send(session, scripted)? {
-                    wrong = Some(diagnostics);
-                    break;
-                }
-            }
-            let detail = (statements.len() > 1).then(|| count(statements.len(), "statement"));
-            wrong.map_or(Ok(Judgement { outcome: *outcome, detail, problem: None, captured: None }), Err)
-        }
-    };
-    let mut judgement = match judged {
+    let worked = work(session, batch, expects_refusal, emit)?;
+    let mut judgement = match worked.judged {
         Ok(judgement) => judgement,
         Err(wrong) => {
             session.note_written();
@@ -171,7 +103,7 @@ fn transaction<'b>(
         session.leave();
         return Ok(Ok((judgement, None)));
     }
-    if let Some(capture) = batch.capture.as_ref().filter(|capture| !capture.is_before) {
+    if let Some(capture) = is_asked(false) {
         match capture_row(session, capture)? {
             Ok(row) => captured = row,
             Err(problem) => {
@@ -187,37 +119,24 @@ fn transaction<'b>(
         session.leave();
         return Ok(Ok((judgement, None)));
     }
-    if let Some(settled) = &batch.settled {
-        let mut again = Answer::new();
-        for statement in unsettled {
-            match session.query(statement) {
-                Ok(answer) => again.extend(answer),
-                // The first time there was no such conflict.
-                Err(Error::Server(server)) if server.sqlstate.starts_with("23") => {
-                    session.leave();
-                    return Ok(Err(vec![explain::not_found_again(step, &server)]));
-                }
-                Err(error) => return Err(Failure::Asked(error, statement)),
-            }
-        }
-        if let Err(wrong) = settled(&again) {
-            session.leave();
-            return Ok(Err(wrong));
-        }
+    if let Err(wrong) = settle(session, step, batch, worked.unsettled)? {
+        session.leave();
+        return Ok(Err(wrong));
     }
-    let mut last = entry.enter(&schema, judgement.outcome.word());
-    if let Some(reach) = reach {
-        last = session.nothing_else(&reach) + &last;
-    }
-    if let Some(most) = deleted_max {
-        last = session.deleted_at_most(most) + &last;
-    }
+    let mut last = String::new();
     let is_script = matches!(batch.shape, Shape::Script { .. });
     if is_script || step.control.role.is_some() {
-        // What is left to the commit is the role's to do, and the ledger is ours.
-        let back = if is_script { session.restoring() } else { "reset role;\n".to_owned() };
-        last = format!("set constraints all immediate;\n{back}{last}");
+        // What is left to the commit is the role's to do, and all behind it is ours.
+        last.push_str("set constraints all immediate;\n");
+        last.push_str(&if is_script { session.restoring() } else { "reset role;\n".to_owned() });
     }
+    if let Some(most) = deleted_max {
+        last.push_str(&session.deleted_at_most(most));
+    }
+    if let Some(reach) = worked.reach {
+        last.push_str(&session.nothing_else(&reach));
+    }
+    last.push_str(&entry.enter(&schema, judgement.outcome.word()));
     match session.commit(batch.access, &last) {
         Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),
         Err(error) => Err(Failure::Commit(error, judgement)),
@@ -234,47 +153,26 @@ fn capture_row<'b>(
     Ok(capture.read(&answer))
 }
 
-/// Asks what may be enough.
-fn ask_quickly<'b>(session: &mut Session, quick: Quick) -> Result<Option<Judgement>, Failure<'b>> {
-    match session.query(&quick.statement) {
-        Ok(answer) => Ok((quick.judge)(&answer)),
-        Err(error) => Err(Failure::Described(error, quick.statement)),
-    }
-}
-
-/// Asks what a description has made.
-fn ask<'b>(
+/// Asks once more what has written something: whether it stays so.
+fn settle<'b>(
     session: &mut Session,
-    question: Result<Question, Vec<Diagnostic>>,
-) -> Result<Result<Judgement, Vec<Diagnostic>>, Failure<'b>> {
-    let question = match question {
-        Ok(question) => question,
-        Err(wrong) => return Ok(Err(wrong)),
-    };
-    match session.query(&question.statement) {
-        Ok(answer) => Ok((question.judge)(&answer)),
-        Err(error) => Err(Failure::Described(error, question.statement)),
-    }
-}
-
-/// Sends a statement of the author's as it is. An error in a subtransaction would leave the statements before
-/// it done, so there is none but around what the server may have to be asked twice.
-fn send<'b>(
-    session: &mut Session,
-    scripted: &'b Scripted,
+    step: &Step,
+    batch: &'b Batch,
+    unsettled: Vec<&'b Statement>,
 ) -> Result<Result<(), Vec<Diagnostic>>, Failure<'b>> {
-    let asked = |error| Failure::Asked(error, &scripted.query);
-    let Some(bind) = &scripted.bind else {
-        return session.execute(&scripted.query).map(|_| Ok(())).map_err(asked);
-    };
-    let description = session.describe_within(&scripted.query).map_err(asked)?;
-    match bind(&description) {
-        Ok(statement) => match session.execute(&statement) {
-            Ok(_) => Ok(Ok(())),
-            Err(error) => Err(Failure::Described(error, statement)),
-        },
-        Err(wrong) => Ok(Err(wrong)),
+    let Some(settled) = &batch.settled else { return Ok(Ok(())) };
+    let mut again = Answer::new();
+    for statement in unsettled {
+        match session.query(statement) {
+            Ok(answer) => again.extend(answer),
+            // The first time there was no such conflict.
+            Err(Error::Server(server)) if server.sqlstate.starts_with("23") => {
+                return Ok(Err(vec![explain::not_found_again(step, &server)]));
+            }
+            Err(error) => return Err(Failure::Asked(error, statement)),
+        }
     }
+    Ok(settled(&again))
 }
 
 /// Begins, and says how the step ends if it is over with that. What is to stand apart is sent at once.
@@ -296,18 +194,4 @@ fn begin(
     let is_over = answer.iter().any(|row| text(row, 0) == "shortcut");
     let (outcome, detail) = (shortcut.outcome, Some(shortcut.detail.to_owned()));
     Ok(is_over.then_some(Judgement { outcome, detail, problem: None, captured: None }))
-}
-
-/// The server's refusal as an end the kind knows, like a delete that a foreign key forbids.
-fn refusal(batch: &Batch, error: &Error) -> Option<Judgement> {
-    let server = error.server()?;
-    let (_, outcome) = batch.refusals.iter().find(|(state, _)| *state == server.sqlstate)?;
-    let mut problem = Diagnostic::failed(server.message.clone());
-    problem.notes.extend(server.detail.clone());
-    Some(Judgement {
-        outcome: *outcome,
-        detail: server.constraint.clone(),
-        problem: Some(problem),
-        captured: None,
-    })
 }

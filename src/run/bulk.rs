@@ -44,15 +44,22 @@ impl From<Error> for Broken {
     }
 }
 
-/// Does one unit.
-pub fn take(session: &mut Session, unit: &Unit, emit: &mut dyn FnMut(Event)) -> Result<Taken, Broken> {
+/// Does one unit. Where an error is expected, it is handed back as it comes.
+pub fn take(
+    session: &mut Session,
+    unit: &Unit,
+    expects_refusal: bool,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Taken, Broken> {
     if let (Some(short), [intake]) = (&unit.short, unit.intakes.as_slice()) {
-        if let Some(answer) = (Bulk { session: &mut *session, intake, emit: &mut *emit }).shortly(short)? {
+        if let Some(answer) =
+            (Bulk { session: &mut *session, intake, expects_refusal, emit: &mut *emit }).shortly(short)?
+        {
             return Ok(Taken { answer, is_settled: true });
         }
     } else {
         for intake in &unit.intakes {
-            Bulk { session: &mut *session, intake, emit: &mut *emit }.stage()?;
+            Bulk { session: &mut *session, intake, expects_refusal, emit: &mut *emit }.stage()?;
         }
     }
     let answer = session.query(&unit.statement).map_err(|error| Broken::Failed(error, true))?;
@@ -61,13 +68,15 @@ pub fn take(session: &mut Session, unit: &Unit, emit: &mut dyn FnMut(Event)) -> 
 
 /// Lays the rows of a file into their temporary table.
 pub fn stage(session: &mut Session, intake: &Intake, emit: &mut dyn FnMut(Event)) -> Result<(), Broken> {
-    Bulk { session, intake, emit }.stage().map(drop)
+    Bulk { session, intake, expects_refusal: false, emit }.stage().map(drop)
 }
 
 /// One file on its way.
 struct Bulk<'a> {
     session: &'a mut Session,
     intake: &'a Intake,
+    /// Whether nobody wants words for an error, but the error.
+    expects_refusal: bool,
     emit: &'a mut dyn FnMut(Event),
 }
 
@@ -107,7 +116,7 @@ impl Bulk<'_> {
                 let Some(server) = server else { return Err(error.into()) };
                 // Of two rows with one key, the server knows the second.
                 let told = explain::copied(self.intake, server).filter(|_| server.sqlstate != "23505");
-                if let Some(told) = told {
+                if let Some(told) = told.filter(|_| !self.expects_refusal) {
                     return Err(Broken::Wrong(vec![told]));
                 }
                 self.simple("rollback to savepoint seedbed_short")?;
@@ -122,8 +131,8 @@ impl Bulk<'_> {
         match self.copy(&self.intake.copy.clone())? {
             Ok(copied) => Ok(copied.rows),
             Err(error) => match error.server().and_then(|server| explain::copied(self.intake, server)) {
-                Some(told) => Err(Broken::Wrong(vec![told])),
-                None => Err(error.into()),
+                Some(told) if !self.expects_refusal => Err(Broken::Wrong(vec![told])),
+                _ => Err(error.into()),
             },
         }
     }

@@ -12,7 +12,7 @@ use crate::step::{Outcome, Step};
 /// What is different about an error, each with the place of what was expected. Nothing, if it is the one.
 pub fn differences(expected: &Refusal, server: &ServerError) -> Vec<(Span, String)> {
     let mut differences = Vec::new();
-    if let Some((name, codes)) = &expected.kind
+    if let Some((name, codes)) = &expected.condition
         && !codes.contains(&server.sqlstate)
     {
         let meant = match codes.as_slice() {
@@ -60,10 +60,10 @@ fn named(code: &str) -> String {
 
 /// The end of a step whose error came as expected.
 pub fn judgement(server: &ServerError) -> Judgement {
-    let kind = condition::name(&server.sqlstate).unwrap_or(&server.sqlstate);
+    let name = condition::name(&server.sqlstate).unwrap_or(&server.sqlstate);
     let detail = match (&server.constraint, &server.column) {
-        (Some(name), _) | (None, Some(name)) => format!("{kind}, {name}"),
-        (None, None) => kind.to_owned(),
+        (Some(of), _) | (None, Some(of)) => format!("{name}, {of}"),
+        (None, None) => name.to_owned(),
     };
     Judgement { outcome: Outcome::Refused, detail: Some(detail), problem: None, captured: None }
 }
@@ -99,14 +99,14 @@ mod tests {
             let differences = differences(&expected, &server);
             assert_eq!(differences.iter().map(|(_, words)| words.as_str()).collect::<Vec<_>>(), told);
         };
-        let of_kind = |codes: &[&str]| {
+        let of = |codes: &[&str]| {
             let codes = codes.iter().map(|code| (*code).to_owned()).collect();
-            Refusal { kind: name("some_condition").map(|name| (name, codes)), ..Refusal::default() }
+            Refusal { condition: name("some_condition").map(|name| (name, codes)), ..Refusal::default() }
         };
-        check(of_kind(&["23505"]), &[]);
-        check(of_kind(&["22004", "23505"]), &[]);
-        check(of_kind(&["23514"]), &["it is 23505 (unique_violation), not 23514 (check_violation)"]);
-        check(of_kind(&["22004", "39004"]), &["it is 23505 (unique_violation), not some_condition"]);
+        check(of(&["23505"]), &[]);
+        check(of(&["22004", "23505"]), &[]);
+        check(of(&["23514"]), &["it is 23505 (unique_violation), not 23514 (check_violation)"]);
+        check(of(&["22004", "39004"]), &["it is 23505 (unique_violation), not some_condition"]);
         check(Refusal { constraint: name("a_key"), table: name("app.a"), ..Refusal::default() }, &[]);
         check(Refusal { table: name("a"), ..Refusal::default() }, &[]);
         check(Refusal { table: name("b.a"), ..Refusal::default() }, &["its table is `a`, not `b.a`"]);

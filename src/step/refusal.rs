@@ -17,8 +17,8 @@ pub const KEYS: &[&str] = &["condition", "sqlstate", "constraint", "table", "col
 /// An error that is expected. What is not said of it may be anything.
 #[derive(Debug, Default)]
 pub struct Refusal {
-    /// Its kind: what the author wrote, and the codes that it stands for.
-    pub kind: Option<(Name, Vec<String>)>,
+    /// Its condition or code as the author wrote it, and the codes that this stands for.
+    pub condition: Option<(Name, Vec<String>)>,
     /// The constraint or unique index that is violated.
     pub constraint: Option<Name>,
     /// The table that the server names.
@@ -41,20 +41,20 @@ impl Refusal {
         for entry in entries {
             let what = format!("`{}`", entry.key);
             match entry.key.as_str() {
-                "condition" | "sqlstate" if refusal.kind.is_some() => {
+                "condition" | "sqlstate" if refusal.condition.is_some() => {
                     let help = "keep one of the two: they say the same";
                     reading.problem_help(entry.key_span, "`condition` and `sqlstate` are both given", help);
                 }
                 "condition" => {
                     let name = reading.text(entry.value, &what);
-                    refusal.kind = name.map(|name| {
+                    refusal.condition = name.map(|name| {
                         let codes = codes(reading, &name);
                         (name, codes)
                     });
                 }
                 "sqlstate" => {
                     let name = reading.text(entry.value, &what);
-                    refusal.kind = name.map(|name| {
+                    refusal.condition = name.map(|name| {
                         let codes = vec![name.text.clone()];
                         if !condition::is_code(&name.text) {
                             let message = format!("`{}` is no SQLSTATE", name.text);

@@ -344,3 +344,53 @@ steps:
     assert_eq!(database.rows("select id from t order by 1"), ["1", "2"]);
     assert_eq!(database.rows("select outcome from seedbed_ledger"), ["done"]);
 }
+
+#[test]
+fn a_collector_of_logs_sees_what_was_skipped_and_what_was_refused() {
+    let database = Database::create();
+    let scenario = "scenario: Logged
+steps:
+  - assert: Refused
+    query: select 1 / 0
+    error: {condition: division_by_zero}
+  - assert: Skipped
+    skip: not today
+    query: select 1
+    value: 1
+  - assert: Wrong
+    query: select 1
+    value: 2
+  - assert: Not run
+    query: select 1
+    value: 1
+finally:
+  - assert: Last
+    query: select 1
+    value: 1
+";
+    let output = run(&database, scenario, &["--log", "json", "--quiet"]);
+    assert_eq!(output.status, "1", "{}", output.text);
+    let lines = output.text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let told: Vec<String> = lines
+        .filter(|line| line["event.name"].as_str().is_some_and(|name| name.starts_with("seedbed.step.")))
+        .map(|line| {
+            let word = |key: &str| line[key].as_str().unwrap_or("-").to_owned();
+            let name = word("event.name");
+            let (level, step) = (word("severity_text"), word("seedbed.step"));
+            format!("{name} {level} {step}: {}, {}", word("seedbed.outcome"), word("seedbed.detail"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "seedbed.step.begun INFO Refused: -, -",
+            "seedbed.step.ended INFO Refused: refused, division_by_zero",
+            "seedbed.step.ended INFO Skipped: skipped, not today",
+            "seedbed.step.begun INFO Wrong: -, -",
+            "seedbed.step.ended ERROR Wrong: differs, -",
+            "seedbed.step.ended WARN Not run: not run, -",
+            "seedbed.step.begun INFO Last: -, -",
+            "seedbed.step.ended INFO Last: held, 1 row",
+        ]
+    );
+}

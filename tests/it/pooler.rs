@@ -143,3 +143,43 @@ fn a_migration_without_a_transaction_is_refused_behind_a_pooler() {
     assert!(output.text.contains("connect past the pooler"), "{}", output.text);
     assert_eq!(database.rows("select count(*) from pg_index where indrelid = 't'::regclass"), ["0"]);
 }
+
+#[test]
+fn every_kind_of_step_holds_behind_a_pooler_and_leaves_its_sessions_as_they_were() {
+    let database = Database::create();
+    database.execute(
+        "create role pooled_app; create table t (id int, said text); grant insert on t to pooled_app",
+    );
+    let pooler = Pooler::start(&database);
+    let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/steps");
+    for _ in 0..2 {
+        let output = Seedbed::new(&steps).run(&["up", "--url", &pooler.url(&database)]);
+        assert_eq!(output.status, "0", "{}", output.text);
+    }
+    let scenario = "scenario: Sessions
+steps:
+  - sql: What it sets
+    statements: |
+      set search_path = pg_catalog;
+      set role pooled_app;
+      insert into public.t select n, :said from generate_series(1, :n::int) n;
+      select :nothing is null
+    with: {said: a, n: 3, nothing: null}
+  - add: As another
+    into: t
+    row: {id: 4, said: b}
+    role: pooled_app
+  - assert: Refused
+    role: pooled_app
+    query: select * from t
+    error: {condition: insufficient_privilege}
+  - assert: Looks again
+    query: select current_user || ' ' || current_setting('search_path') || ' ' || count(*) from t
+    value: 'postgres \"$user\", public 4'
+    eventually: {within: 5s}
+";
+    let directory = crate::support::project(&[("scenarios/a.yaml", scenario)]);
+    let output = Seedbed::new(directory.path()).run(&["run", "--url", &pooler.url(&database)]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(database.rows(LOCKS), ["0"]);
+}

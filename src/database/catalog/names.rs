@@ -24,10 +24,11 @@ pub fn read(session: &mut Session, wanted: Wanted) -> Result<Names, Error> {
     Ok(names)
 }
 
-/// An index is what the server names where a unique one is violated that is no constraint.
+/// An index is what the server names where a unique one is violated that is no constraint. That a value may
+/// not be null is a constraint since PostgreSQL 18, which its errors do not name.
 const CONSTRAINTS: &str = "select 'constraint', k.conname, nullif(k.conrelid, 0)
 from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
-where n.nspname not in ('pg_catalog', 'information_schema')
+where k.contype <> 'n' and n.nspname not in ('pg_catalog', 'information_schema')
 union
 select 'constraint', c.relname, i.indrelid
 from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
