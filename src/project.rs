@@ -20,6 +20,7 @@ pub mod reading;
 pub mod scenario;
 pub mod source;
 pub mod sql;
+pub mod used;
 pub mod value;
 pub mod values;
 pub mod written;
@@ -34,6 +35,7 @@ use migration::Migration;
 use outside::Outside;
 use scenario::Scenario;
 use source::Source;
+use used::Parts;
 use yaml::Entry;
 
 /// Everything a project directory says, in the order it is meant to be used.
@@ -83,9 +85,12 @@ impl Project {
         project.environments = files.overlays.keys().cloned().collect();
         overlay::lay(&mut project.fixtures, files.overlays, environment, &mut problems);
         project.fixtures.sort_by(|a, b| a.source.path.cmp(&b.source.path));
-        for source in files.scenarios {
-            project.scenarios.extend(Scenario::parse_with(source, given, &mut problems));
+        let parts: Parts =
+            files.scenarios.iter().map(|source| (source.path.clone(), source.clone())).collect();
+        for source in files.scenarios.into_iter().filter(|source| !used::is_part(source)) {
+            project.scenarios.extend(Scenario::parse_with(source, given, &parts, &mut problems));
         }
+        check::check_parts(&project, &parts, &mut problems);
         check::check_given(&project, given, &mut problems);
         let mut outside = Outside::of(files.directory);
         for (source, cells) in project.cells() {

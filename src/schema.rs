@@ -9,6 +9,7 @@ use crate::project::fixture;
 use crate::project::instruction;
 use crate::project::matcher;
 use crate::project::scenario;
+use crate::project::used;
 use crate::step::{KINDS, Kind, control, refusal};
 
 /// The dialect that editors know best.
@@ -73,6 +74,7 @@ fn definitions() -> Map<String, Value> {
     for kind in KINDS {
         define(&format!("step_{}", kind.name), step_of(kind));
     }
+    define("step_use", closed([(used::USE, refer("text")), ("with", refer("values"))], &[used::USE]));
     define("steps", json!({ "type": "array", "items": refer("step"), "minItems": 1 }));
     define("scenario", scenario());
     define("fixture", json!({ "anyOf": [list_of("row"), fixture_map()] }));
@@ -177,10 +179,10 @@ fn refused() -> Value {
 /// A step is of the kind that it names first. The kind decides what else is looked at, so that an editor
 /// speaks of that one alone.
 fn step() -> Value {
-    let names: Vec<Value> = KINDS.iter().map(|kind| json!({ "required": [kind.name] })).collect();
-    let branches = KINDS.iter().map(
-        |kind| json!({ "if": { "required": [kind.name] }, "then": refer(&format!("step_{}", kind.name)) }),
-    );
+    let words = || KINDS.iter().map(|kind| kind.name).chain([used::USE]);
+    let names: Vec<Value> = words().map(|word| json!({ "required": [word] })).collect();
+    let branches =
+        words().map(|word| json!({ "if": { "required": [word] }, "then": refer(&format!("step_{word}")) }));
     json!({ "type": "object", "anyOf": names, "allOf": branches.collect::<Vec<_>>() })
 }
 
@@ -249,7 +251,8 @@ fn scenario() -> Value {
         "vars" => refer("values"),
         _ => refer("steps"),
     };
-    closed(scenario::KEYS.iter().map(|key| (*key, form(key))), &["scenario", "steps"])
+    // A file that others use needs no title.
+    closed(scenario::KEYS.iter().map(|key| (*key, form(key))), &["steps"])
 }
 
 fn fixture_map() -> Value {

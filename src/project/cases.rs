@@ -1,11 +1,13 @@
 //! Cases: a step with `each` is one for every row of a table of values.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::diagnostic::count;
+use super::diagnostic::{Diagnostic, count};
 use super::pipe;
 use super::reading::Reading;
-use super::source::Span;
+use super::source::{Source, Span};
+use super::used::{Item, Scope};
 use super::values::{self, Named, is_name};
 use super::yaml::{Content, Entry, Node};
 
@@ -19,6 +21,10 @@ const TITLE_MAX: usize = 60;
 pub struct Case {
     /// The step, without `each`.
     pub node: Node,
+    /// Where it is written.
+    pub scope: Rc<Scope>,
+    /// Whether it always runs.
+    pub is_final: bool,
     /// The values.
     pub cells: Named,
     /// What is put behind the title.
@@ -30,20 +36,25 @@ pub struct Case {
 /// A table of values.
 #[derive(Debug)]
 pub struct Table {
-    /// The number of its step in the file.
+    /// The number of its step in the scenario.
     pub step: usize,
+    /// The file it stands in.
+    pub source: Arc<Source>,
     /// Its columns, each where it is named first.
     pub columns: Vec<(String, Span)>,
 }
 
 /// Every step once for each of its cases.
-pub fn cases(reading: &mut Reading, steps: Vec<Node>) -> Vec<Case> {
+pub fn cases(problems: &mut Vec<Diagnostic>, items: Vec<Item>) -> Vec<Case> {
     let mut cases = Vec::new();
-    for (number, mut node) in steps.into_iter().enumerate() {
+    for (number, Item { mut node, scope, is_final }) in items.into_iter().enumerate() {
         let Some(each) = take(&mut node, "each") else {
-            cases.push(Case { node, cells: Named::new(), suffix: String::new(), table: None });
+            let (cells, suffix) = (Named::new(), String::new());
+            cases.push(Case { node, scope, is_final, cells, suffix, table: None });
             continue;
         };
+        let source = scope.source.clone();
+        let reading = &mut Reading::new(&source, problems);
         let rows = rows(reading, each);
         if let Some(id) = entry(&node, "id").filter(|_| rows.len() > 1) {
             let help = "leave out `id`, or `each`";
@@ -56,11 +67,12 @@ pub fn cases(reading: &mut Reading, steps: Vec<Node>) -> Vec<Case> {
                 columns.push((row.key.clone(), row.key_span));
             }
         }
-        let table = Rc::new(Table { step: number, columns });
+        let table = Rc::new(Table { step: number, source: source.clone(), columns });
         for row in rows {
             let suffix = format!(" ({})", title(&row));
             let cells = row.into_iter().map(|cell| (cell.key, cell.value)).collect();
-            cases.push(Case { node: node.clone(), cells, suffix, table: Some(table.clone()) });
+            let (node, scope, table) = (node.clone(), scope.clone(), Some(table.clone()));
+            cases.push(Case { node, scope, is_final, cells, suffix, table });
         }
     }
     cases
@@ -117,10 +129,12 @@ fn rows(reading: &mut Reading, each: Entry) -> Vec<Vec<Entry>> {
     rows
 }
 
-/// What tells a case from the others.
-fn title(row: &[Entry]) -> String {
-    let cell =
-        |cell: &Entry| format!("{}: {}", cell.key, super::value::json_text(&cell.value).trim_matches('"'));
+/// What tells some values from others.
+pub fn title(row: &[Entry]) -> String {
+    let cell = |cell: &Entry| match values::referred(&cell.value) {
+        Some(name) => format!("{}: {}", cell.key, name.rsplit('/').next().unwrap_or_default()),
+        None => format!("{}: {}", cell.key, super::value::json_text(&cell.value).trim_matches('"')),
+    };
     let whole = row.iter().map(cell).collect::<Vec<_>>().join(", ");
     match whole.chars().count() > TITLE_MAX {
         true => format!("{}…", whole.chars().take(TITLE_MAX).collect::<String>()),

@@ -9,6 +9,23 @@ use super::migration::Migration;
 use super::source::{Place, Span, word_length};
 use super::sql::psql;
 use super::sql::statements::{Peculiarity, peculiarity, statements};
+use super::used::{self, Parts};
+
+/// Notes files that are there to be used, and are not.
+pub fn check_parts(project: &Project, parts: &Parts, problems: &mut Vec<Diagnostic>) {
+    let steps = || project.scenarios.iter().flat_map(|scenario| &scenario.steps);
+    for (path, source) in parts.iter().filter(|(_, source)| used::is_part(source)) {
+        let is_broken = problems.iter().any(|it| it.place.as_ref().is_some_and(|it| it.source.path == *path));
+        if !is_broken && !steps().any(|step| step.source.path == *path) {
+            problems.push(
+                Diagnostic::warning(format!("no scenario uses `{path}`"))
+                    .at(source, Span::default())
+                    .note("a name that begins with `_` is that of a file which others use")
+                    .help("use it, `- use: …`, or rename it so that it runs"),
+            );
+        }
+    }
+}
 
 /// Notes values that are given on the command line for variables that no scenario has.
 pub fn check_given(project: &Project, given: &BTreeMap<String, String>, problems: &mut Vec<Diagnostic>) {
@@ -67,7 +84,7 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
             );
         }
         for step in &scenario.steps {
-            step.action.check(project, &scenario.source, problems);
+            step.action.check(project, &step.source, problems);
         }
     }
 }

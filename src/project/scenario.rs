@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::cases::{self, Case, Table};
 use super::diagnostic::Diagnostic;
 use super::reading::Reading;
-use super::source::{Name, Source};
+use super::source::{Name, Source, Span};
+use super::used::{Expansion, Item, Parts, Scope};
 use super::values::{self, Named, Values};
-use super::yaml::{self, Node};
+use super::yaml;
 use crate::step::Step;
 use crate::step::outline::Outline;
 
@@ -34,13 +35,14 @@ pub struct Scenario {
 impl Scenario {
     /// Reads a scenario file. Every problem is noted; what is left of the scenario is returned.
     pub fn parse(source: Arc<Source>, problems: &mut Vec<Diagnostic>) -> Option<Scenario> {
-        Scenario::parse_with(source, &BTreeMap::new(), problems)
+        Scenario::parse_with(source, &BTreeMap::new(), &Parts::new(), problems)
     }
 
-    /// The same with other values for some variables.
+    /// The same with other values for some variables, and with files that it may use.
     pub fn parse_with(
         source: Arc<Source>,
         given: &BTreeMap<String, String>,
+        parts: &Parts,
         problems: &mut Vec<Diagnostic>,
     ) -> Option<Scenario> {
         let node = yaml::parse(&source).map_err(|problem| problems.push(problem)).ok()?;
@@ -70,79 +72,73 @@ impl Scenario {
             return None;
         };
         let steps_span = steps.span;
-        let mut items = reading.list(steps, "`steps`")?;
+        let items = reading.list(steps, "`steps`")?;
         if items.is_empty() {
             reading.problem(steps_span, "`steps` is empty: a scenario without steps proves nothing");
         }
-        let first_final = items.len();
+        let mut final_items = Vec::new();
         if let Some(last) = last {
             let span = last.span;
-            let last = reading.list(last, "`finally`")?;
-            if last.is_empty() {
+            final_items = reading.list(last, "`finally`")?;
+            if final_items.is_empty() {
                 reading.problem_help(span, "`finally` is empty", "write steps under it, or leave it out");
             }
-            items.extend(last);
         }
         let names = variables.keys().cloned().collect();
-        let steps = read_steps(&mut reading, items, first_final, &Arc::new(variables));
-        check_names(&mut reading, &steps);
+        let own = Arc::new(variables);
+        let (prefix, none) = (String::new(), String::new());
+        let scope = Rc::new(Scope { source: source.clone(), prefix, title: none, own });
+        let mut expansion = Expansion { parts, items: Vec::new(), uses: 0 };
+        expansion.take(problems, items, &scope, false, &[&source.path]);
+        expansion.take(problems, final_items, &scope, true, &[&source.path]);
+        forget_repeated(problems, 0);
+        let steps = read_steps(problems, expansion.items);
+        check_names(problems, &steps);
         Some(Scenario { title, tags, variables: names, steps, source })
     }
 }
 
 /// Reads the steps, each as often as it has cases.
-fn read_steps(
-    reading: &mut Reading,
-    items: Vec<Node>,
-    first_final: usize,
-    variables: &Arc<Named>,
-) -> Vec<Step> {
-    let final_span = items.get(first_final).map(|item| item.span);
-    let cases = cases::cases(reading, items);
-    let first_final = cases.iter().position(|case| Some(case.node.span) == final_span).unwrap_or(cases.len());
-    let outlines: Vec<Outline> = cases.iter().map(|case| Outline::of(&case.node)).collect();
+fn read_steps(problems: &mut Vec<Diagnostic>, items: Vec<Item>) -> Vec<Step> {
+    let cases = cases::cases(problems, items);
+    let outlines: Vec<Outline> =
+        cases.iter().map(|case| Outline::of(&case.node, &case.scope.prefix)).collect();
     let ids = |outlines: &[Outline]| outlines.iter().filter_map(Outline::capturing).collect::<Vec<_>>();
     let capturing = Arc::new(ids(&outlines));
     let mut used: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-    let mut tables: Vec<Rc<Table>> = Vec::new();
+    let mut tables: BTreeMap<usize, Rc<Table>> = BTreeMap::new();
     let mut steps: Vec<Step> = Vec::new();
-    for (at, Case { node, cells, suffix, table }) in cases.into_iter().enumerate() {
-        let own = match cells.is_empty() {
-            true => variables.clone(),
-            false => Arc::new(
-                variables.iter().map(|(name, node)| (name.clone(), node.clone())).chain(cells).collect(),
-            ),
-        };
+    for (at, Case { node, scope, is_final, cells, suffix, table }) in cases.into_iter().enumerate() {
+        let known = problems.len();
+        let reading = &mut Reading::new(&scope.source, problems);
+        let own = || scope.own.iter().map(|(name, node)| (name.clone(), node.clone()));
         reading.values = Values {
-            own,
+            own: if cells.is_empty() { scope.own.clone() } else { Arc::new(own().chain(cells).collect()) },
+            scope: scope.prefix.clone(),
             steps: capturing.clone(),
             before: ids(&outlines[..at]).len(),
             id: outlines[at].capturing().map(|capturing| capturing.id),
             ..Values::default()
         };
-        let known = reading.problems.len();
         let step = Step::read(reading, node, (&outlines, at));
-        forget_repeated(reading.problems, known);
-        if let Some(table) = table {
+        if let Some(table) = &table {
             used.entry(table.step).or_default().extend(reading.values.used.iter().cloned());
-            if !tables.iter().any(|known| known.step == table.step) {
-                tables.push(table.clone());
-            }
-            steps.extend(step.map(|mut step| {
-                step.title.text.push_str(&suffix);
-                step.links.case_of = Some(table.step);
-                step.control.is_final = at >= first_final;
-                step
-            }));
-            continue;
+            tables.insert(table.step, table.clone());
         }
+        forget_repeated(problems, known);
         steps.extend(step.map(|mut step| {
-            step.control.is_final = at >= first_final;
+            step.title.text = format!("{}{}{suffix}", scope.title, step.title.text);
+            if let Some(id) = &mut step.control.id {
+                id.text.insert_str(0, &scope.prefix);
+            }
+            step.links.case_of = table.map(|table| table.step);
+            step.control.is_final = is_final;
             step
         }));
     }
-    for table in tables {
-        for (name, span) in table.columns.iter().filter(|(name, _)| !used[&table.step].contains(name)) {
+    for (number, table) in tables {
+        let reading = &mut Reading::new(&table.source, problems);
+        for (name, span) in table.columns.iter().filter(|(name, _)| !used[&number].contains(name)) {
             let help = format!("name it where it belongs: `{{$ref: {name}}}`, or `:{name}` in SQL");
             reading.problem_help(*span, format!("no case uses its `{name}`"), help);
         }
@@ -156,32 +152,41 @@ fn read_steps(
     steps
 }
 
-/// What is wrong with a step is wrong with all of its cases.
-fn forget_repeated(problems: &mut Vec<Diagnostic>, known: usize) {
-    let mut new = problems.split_off(known);
-    new.retain(|problem| !problems.contains(problem));
-    problems.extend(new);
+/// Forgets what was noted twice, behind those problems that were known before: what is wrong with a step is
+/// wrong with all of its cases.
+pub(super) fn forget_repeated(problems: &mut Vec<Diagnostic>, known: usize) {
+    for problem in problems.split_off(known) {
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
 }
 
 /// Notes titles and ids that do not tell which step is meant.
-fn check_names(reading: &mut Reading, steps: &[Step]) {
+fn check_names(problems: &mut Vec<Diagnostic>, steps: &[Step]) {
     for (at, step) in steps.iter().enumerate() {
         let earlier = &steps[..at];
+        let twice = |name: &Name, message: String, first: (&Arc<Source>, Span, &str), help: &str| {
+            let problem = Diagnostic::error(message).at(&step.source, name.span).help(help);
+            match first {
+                (source, span, label) if *source == step.source && span != name.span => {
+                    problem.context(span, label)
+                }
+                _ => problem,
+            }
+        };
         if let Some(first) = earlier.iter().find(|it| it.title.text == step.title.text) {
-            let context = (first.title.span, "first here".to_owned());
-            let problem =
-                reading.problem(step.title.span, format!("two steps are called `{}`", step.title.text));
-            problem.context = Some(context);
-            problem.help = Some("titles name steps in reports, so each is unique in its file".to_owned());
+            let message = format!("two steps are called `{}`", step.title.text);
+            let help = "titles name steps in reports, so each is unique in its file";
+            problems.push(twice(&step.title, message, (&first.source, first.title.span, "first here"), help));
         }
         let Some(id) = &step.control.id else { continue };
-        let ids = earlier.iter().filter_map(|it| it.control.id.as_ref());
-        let titles = steps.iter().map(|it| &it.title);
-        if let Some(other) = ids.chain(titles).find(|name| name.text == id.text) {
-            let context = (other.span, "here already".to_owned());
-            let problem = reading.problem(id.span, format!("two things are called `{}`", id.text));
-            problem.context = Some(context);
-            problem.help = Some("an id is unique in its file, and is no step's title".to_owned());
+        let ids = earlier.iter().filter_map(|it| Some((&it.source, it.control.id.as_ref()?)));
+        let titles = steps.iter().map(|it| (&it.source, &it.title));
+        if let Some((source, other)) = ids.chain(titles).find(|(_, name)| name.text == id.text) {
+            let message = format!("two things are called `{}`", id.text);
+            let help = "an id is unique in its file, and is no step's title";
+            problems.push(twice(id, message, (source, other.span, "here already"), help));
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Taken {
 pub struct Values {
     /// Those that are known from the beginning.
     pub own: Arc<Named>,
+    /// What comes before the ids of this step's file; names that begin with `/` have it already.
+    pub scope: String,
     /// The steps with an id, in order.
     pub steps: Arc<Vec<Capturing>>,
     /// How many of them come before this one.
@@ -70,12 +72,36 @@ struct Unknown {
     help: Option<String>,
 }
 
+impl Unknown {
+    fn at(self, place: &Place) -> Diagnostic {
+        Diagnostic::error(self.message).at_place(place.clone()).maybe_help(self.help)
+    }
+}
+
+/// The name that a node refers to, if it is nothing but that.
+pub fn referred(node: &Node) -> Option<String> {
+    match &node.content {
+        Content::Map(entries) => match entries.as_slice() {
+            [Entry { key, value: Node { content: Content::Scalar(name, _), .. }, .. }] if key == REF => {
+                Some(name.clone())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 impl Values {
     /// The value of a name, at the place where it is used; NULL while it is not known.
     fn get(&mut self, name: &str, place: &Place) -> Result<Node, Diagnostic> {
         let span = place.span;
         if let Some(node) = self.own.get(name).cloned() {
             self.used.insert(name.to_owned());
+            if let Some(outer) = referred(&node) {
+                let (id, column) = outer.split_once('.').unwrap_or((&outer, ""));
+                let content = self.column(id, column, span);
+                return content.map(|content| Node { content, span }).map_err(|it| it.at(place));
+            }
             let variable = match Instruction::of(&node) {
                 Some(Instruction::Env(variable)) => variable.to_owned(),
                 _ => return Ok(moved(node, span)),
@@ -94,24 +120,25 @@ impl Values {
             Some((id, column)) => self.column(id, column, span),
             None => Err(self.unknown(name)),
         };
-        match content {
-            Ok(content) => Ok(Node { content, span }),
-            Err(Unknown { message, help }) => {
-                Err(Diagnostic::error(message).at_place(place.clone()).maybe_help(help))
-            }
-        }
+        content.map(|content| Node { content, span }).map_err(|it| it.at(place))
     }
 
     fn column(&mut self, id: &str, column: &str, span: Span) -> Result<Content, Unknown> {
         let problem = |message: String, help: &str| Unknown { message, help: Some(help.to_owned()) };
-        let Some(at) = self.steps.iter().position(|step| step.id == id) else {
-            let known = self.steps[..self.before].iter().map(|step| step.id.as_str());
+        let full = match id.strip_prefix('/') {
+            Some(full) => full.to_owned(),
+            None => format!("{}{id}", self.scope),
+        };
+        let id = id.rsplit('/').next().unwrap_or(id);
+        let Some(at) = self.steps.iter().position(|step| step.id == full) else {
+            let known = self.steps[..self.before].iter().filter_map(|step| step.id.strip_prefix(&self.scope));
+            let known = known.filter(|id| !id.contains('/'));
             let help = did_you_mean(id, known).or_else(|| {
                 Some(format!("give an earlier step an id: `id: {id}`, and name a column of its row"))
             });
             return Err(Unknown { message: format!("no step has the id `{id}`"), help });
         };
-        if self.id.as_deref() == Some(id) {
+        if self.id.as_ref() == Some(&full) {
             return Err(problem("a step cannot refer to its own row".to_owned(), "name an earlier step"));
         }
         if at >= self.before {
@@ -123,8 +150,8 @@ impl Values {
             return Err(problem(format!("`{id}` has no single row to refer to"), help));
         }
         self.is_late = true;
-        self.taken.push(Taken { id: id.to_owned(), column: column.to_owned(), span });
-        let Some(row) = self.captured.get(id) else {
+        self.taken.push(Taken { id: full.clone(), column: column.to_owned(), span });
+        let Some(row) = self.captured.get(&full) else {
             return match self.captured.is_empty() {
                 true => Ok(Content::Null), // Nothing has run yet.
                 false => Err(problem(
@@ -240,6 +267,13 @@ pub fn check(reading: &mut Reading, entry: &Entry) {
     let is_variable = matches!(Instruction::of(&entry.value), Some(Instruction::Env(_)));
     if !is_variable {
         super::value::check_cell_for(super::instruction::Purpose::Compare, reading, &entry.key, &entry.value);
+    }
+}
+
+/// The same of a value that is given to a file, which may be the row of a step.
+pub fn check_given(reading: &mut Reading, entry: &Entry) {
+    if referred(&entry.value).is_none() {
+        check(reading, entry);
     }
 }
 

@@ -113,7 +113,7 @@ fn conditions(reading: &mut Reading, node: Node, outlines: &[Outline], at: usize
 
 fn condition(reading: &mut Reading, entry: Entry, outlines: &[Outline], at: usize) -> Option<Condition> {
     let (key, span) = (entry.key, entry.key_span);
-    let Some(step) = Outline::find(outlines, &key) else {
+    let Some(step) = Outline::find(outlines, at, &key) else {
         let known = outlines[..at].iter().flat_map(Outline::names);
         let help = did_you_mean(&key, known);
         reading.problem(span, format!("no step is called `{key}`")).help =

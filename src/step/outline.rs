@@ -13,11 +13,13 @@ pub struct Outline {
     id: Option<String>,
     expects_error: bool,
     has_row: bool,
+    /// What comes before its id elsewhere, and tells steps of one file from those of others.
+    scope: String,
 }
 
 impl Outline {
     /// The outline of what a step is written as.
-    pub fn of(node: &Node) -> Outline {
+    pub fn of(node: &Node, scope: &str) -> Outline {
         let Content::Map(entries) = &node.content else { return Outline::default() };
         let value = |key: &str| entries.iter().skip(1).find(|entry| entry.key == key).map(|it| &it.value);
         let is_error = |node: &Node| match &node.content {
@@ -29,21 +31,25 @@ impl Outline {
             title: entries.first().and_then(|Entry { value, .. }| text(value)),
             id: value("id").and_then(text),
             expects_error: value("error").is_some() || value("expect").is_some_and(is_error),
+            scope: scope.to_owned(),
             has_row: ["row", "value", "where"].iter().any(|key| value(key).is_some()),
         }
     }
 
     /// What others may take from its row, if it has an id.
     pub fn capturing(&self) -> Option<Capturing> {
-        let id = self.id.clone()?;
+        let id = format!("{}{}", self.scope, self.id.as_ref()?);
         Some(Capturing { id, has_row: self.has_row && !self.expects_error })
     }
 
-    /// The number of the step of that name: its id, else its title.
-    pub fn find(outlines: &[Outline], name: &str) -> Option<usize> {
-        let is_named = |own: &Option<String>| own.as_deref() == Some(name);
-        let by_id = outlines.iter().position(|outline| is_named(&outline.id));
-        by_id.or_else(|| outlines.iter().position(|outline| is_named(&outline.title)))
+    /// The number of the step that the one of number `at` calls so: its id, else its title. Both stand in one
+    /// file.
+    pub fn find(outlines: &[Outline], at: usize, name: &str) -> Option<usize> {
+        let is_named = |it: &Outline, own: &Option<String>| {
+            own.as_deref() == Some(name) && it.scope == outlines[at].scope
+        };
+        let by_id = outlines.iter().position(|outline| is_named(outline, &outline.id));
+        by_id.or_else(|| outlines.iter().position(|outline| is_named(outline, &outline.title)))
     }
 
     /// What it is called.

@@ -36,9 +36,12 @@ fn no_expectation_can_be_changed_unseen() {
 /// Runs every mutation of a project's scenarios, and says which of them were not noticed.
 fn mutate(directory: &Path) -> Vec<String> {
     let template = Database::create();
-    let run = |directory: &Path, database: &Database| {
+    let run = |directory: &Path| {
+        let database = template.copy();
         let seedbed = Seedbed::new(directory).variable("CONNECTION_STRING", &database.url());
-        seedbed.run(&["run", "--log", "json"])
+        let output = seedbed.run(&["run", "--log", "json"]);
+        database.remove();
+        output
     };
     let migrated = Seedbed::new(directory).variable("CONNECTION_STRING", &template.url()).run(&["migrate"]);
     assert_eq!(migrated.status, "0", "{}", migrated.text);
@@ -52,13 +55,13 @@ fn mutate(directory: &Path) -> Vec<String> {
         fs::create_dir(home.path().join("scenarios")).unwrap();
         let file = home.path().join("scenarios").join(&name);
         fs::write(&file, &text).unwrap();
-        let output = run(home.path(), &template.copy());
+        let output = run(home.path());
         assert_eq!(output.status, "0", "{}", output.text);
         for Mutation { span, by } in mutations(&text, &ends(&output.text)) {
             let mut mutated = text.clone();
             mutated.replace_range(span.clone(), &by);
             fs::write(&file, &mutated).unwrap();
-            let output = run(home.path(), &template.copy());
+            let output = run(home.path());
             count += 1;
             match output.status.as_str() {
                 "1" => {}

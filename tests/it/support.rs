@@ -53,6 +53,11 @@ impl Database {
         Database::create_as(&format!(" template {}", self.name))
     }
 
+    /// Takes no more room.
+    pub fn remove(self) {
+        client("postgres").batch_execute(&format!("drop database {} with (force)", self.name)).unwrap();
+    }
+
     /// A URL over the server's socket.
     pub fn url(&self) -> String {
         let socket = server().socket_directory().to_string_lossy().replace('/', "%2F");
