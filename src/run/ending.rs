@@ -2,7 +2,7 @@
 
 use super::attempt::Ended;
 use crate::project::diagnostic::{Diagnostic, Severity};
-use crate::project::source::Place;
+use crate::project::source::{Place, Span};
 use crate::report::{End, StepReport};
 use crate::step::Step;
 
@@ -40,7 +40,20 @@ pub fn finish(step: &Step, ended: Ended, report: &mut StepReport) {
             problem.severity = Severity::Failed;
             problem.message = format!("{} `{}`: {}", step.kind.name, step.title.text, problem.message);
             let place = Place::new(&step.source, step.expect.span.unwrap_or(step.span));
-            report.diagnostics.push(if problem.place.is_none() { problem.at_place(place) } else { problem });
+            let problem = if problem.place.is_none() { problem.at_place(place) } else { problem };
+            report.diagnostics.push(in_step(problem, step));
         }
+    }
+}
+
+/// Shows the step beside what failed in it, where that is another line.
+fn in_step(problem: Diagnostic, step: &Step) -> Diagnostic {
+    let line = |span: Span| step.source.line_column(span.start as usize).0;
+    let place = problem.place.as_ref().filter(|place| place.source == step.source);
+    match place {
+        Some(place) if problem.context.is_none() && line(place.span) != line(step.span) => {
+            problem.context(step.span, "in this step")
+        }
+        _ => problem,
     }
 }

@@ -69,6 +69,7 @@ use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span, word_length};
 use crate::project::sql::parameters::{Parameterised, parameters};
+use crate::project::sql::statements::first_words;
 use crate::project::value::check_cell_for;
 use crate::project::yaml::Entry;
 use expected::{Expected, Keys};
@@ -229,6 +230,21 @@ pub(super) fn bind(
     (bound.len() == names.len()).then_some(bound)
 }
 
+impl Assert {
+    /// That rows are expected in an order which the query does not ask for.
+    fn unordered(&self, source: &Arc<Source>) -> Option<Diagnostic> {
+        let is_ordered = matches!(&self.expected, Expected::Rows(rows) if rows.is_ordered);
+        let words = first_words(&self.query.text, usize::MAX);
+        let has_order = words.windows(2).any(|pair| pair == ["order", "by"]);
+        (is_ordered && !has_order).then(|| {
+            Diagnostic::warning("these rows are expected in an order that the query does not ask for")
+                .at(source, self.expected_span)
+                .note("without `order by` the server may return them in another one at any time")
+                .help("add `order by`, or leave out `ordered`")
+        })
+    }
+}
+
 impl Action for Arc<Assert> {
     fn check(&self, _: &Project, _: &Arc<Source>, _: &mut Vec<Diagnostic>) {}
 
@@ -241,6 +257,7 @@ impl Action for Arc<Assert> {
     }
 
     fn compile(&self, step: &Step, project: &Project, _: &Catalog) -> Result<Batch, Vec<Diagnostic>> {
+        let warnings = self.unordered(&step.source).into_iter().collect();
         let now = project.outside.now.clone();
         let (assert, source) = (self.clone(), step.source.clone());
         let query = assert.described(&source);
@@ -260,7 +277,7 @@ impl Action for Arc<Assert> {
             deletion: None,
             settled: None,
             capture: None,
-            warnings: Vec::new(),
+            warnings,
             refusals: &[],
         })
     }

@@ -89,24 +89,34 @@ fn copy(directory: &Path) -> tempfile::TempDir {
     home
 }
 
-/// The outcomes of the steps, in order.
-fn ends(log: &str) -> Vec<String> {
+/// The titles and outcomes of the steps.
+fn ends(log: &str) -> Vec<(String, String)> {
     let events = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let ended = events.filter(|event| event["event.name"] == "seedbed.step.ended");
-    ended.map(|event| event["seedbed.outcome"].as_str().unwrap_or_default().to_owned()).collect()
+    let text = |event: &serde_json::Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    ended.map(|event| (text(&event, "seedbed.step"), text(&event, "seedbed.outcome"))).collect()
 }
 
-fn mutations(text: &str, ends: &[String]) -> Vec<Mutation> {
+fn mutations(text: &str, ends: &[(String, String)]) -> Vec<Mutation> {
     let source = Source::new("a.yaml", text);
     let root = entries(yaml::parse(&source).unwrap());
     let steps = root.into_iter().find(|entry| entry.key == "steps").unwrap().value;
     let Content::List(steps) = steps.content else { panic!("steps are a list") };
     let mut found = Vec::new();
-    for (step, end) in steps.into_iter().zip(ends) {
+    for step in steps {
         let step = entries(step);
+        let Content::Scalar(title, _) = &step[0].value.content else { panic!("a title is a text") };
+        // Cases have their values behind the title.
+        let (_, end) = ends.iter().find(|(ended, _)| ended.starts_with(title.as_str())).unwrap();
         let kind = KINDS.iter().find(|kind| kind.name == step[0].key).unwrap();
         let others = kind.outcomes.iter().map(|outcome| outcome.word()).filter(|word| word != end);
         match step.iter().find(|entry| entry.key == "expect") {
+            Some(Entry { value: Node { content: Content::Map(error), .. }, .. }) => {
+                for field in entries(error[0].value.clone()) {
+                    let by = if field.key == "condition" { "check_violation" } else { "another" };
+                    found.push(Mutation { span: field.value.span.range(), by: by.to_owned() });
+                }
+            }
             Some(expect) => {
                 let start = expect.value.span.start as usize;
                 let line_end = text[start..].find(['\n', '#']).map_or(text.len(), |at| start + at);
