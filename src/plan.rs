@@ -14,6 +14,7 @@ pub mod names;
 pub mod quote;
 pub mod resolve;
 pub mod staged;
+pub mod wrote;
 
 use std::fmt;
 
@@ -24,6 +25,7 @@ use crate::project::yaml::{Content, Entry, Node, Scalar};
 use crate::step::Outcome;
 use description::Description;
 use intake::Unit;
+use wrote::Written;
 
 /// One transaction: a statement, and what its answer means.
 pub struct Batch {
@@ -39,6 +41,8 @@ pub struct Batch {
     pub settled: Option<JudgeSettled>,
     /// How its row is captured, if a later step takes something from it.
     pub capture: Option<Capture>,
+    /// Judges what the transaction has written, where the author says what it may.
+    pub permits: Option<JudgeWritten>,
     /// What to look at, whatever comes of it.
     pub warnings: Vec<Diagnostic>,
     /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
@@ -224,6 +228,9 @@ pub struct Reach {
 /// Judges whether what was written stays as it was written.
 pub type JudgeSettled = Box<dyn Fn(&Answer) -> Result<(), Vec<Diagnostic>> + Send + Sync>;
 
+/// Judges all that a transaction has written: what is wrong with it, if anything is.
+pub type JudgeWritten = Box<dyn Fn(&Written) -> Option<Diagnostic> + Send + Sync>;
+
 impl Batch {
     /// A batch whose statement is ready.
     pub fn ready(
@@ -239,6 +246,7 @@ impl Batch {
             deletion: None,
             settled: None,
             capture: None,
+            permits: None,
             warnings: Vec::new(),
             refusals,
         }

@@ -16,6 +16,7 @@ pub mod migration;
 pub mod outside;
 pub mod overlay;
 pub mod pipe;
+pub mod quantity;
 pub mod reading;
 pub mod scenario;
 pub mod source;

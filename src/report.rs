@@ -8,7 +8,7 @@ pub mod text;
 
 use std::time::Duration;
 
-use crate::database::session::Wrote;
+use crate::plan::wrote::Wrote;
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::Place;
 use crate::project::values::Captured;

@@ -10,7 +10,7 @@ use crate::project::instruction;
 use crate::project::matcher;
 use crate::project::scenario;
 use crate::project::used;
-use crate::step::{KINDS, Kind, control, refusal};
+use crate::step::{KINDS, Kind, changes, control, refusal};
 
 /// The dialect that editors know best.
 const DIALECT: &str = "http://json-schema.org/draft-07/schema#";
@@ -69,6 +69,9 @@ fn definitions() -> Map<String, Value> {
         ] }),
     );
     define("count", json!({ "anyOf": [{ "type": ["integer", "string"] }, refer("expected")] }));
+    let written = ["inserted", "updated", "deleted"].map(|key| (key, refer("count")));
+    define("written", json!({ "anyOf": [closed(written, &[]), refer("expected")] }));
+    define("changes", json!({ "type": "object", "additionalProperties": refer("written") }));
     define("refusal", refused());
     define("step", step());
     for kind in KINDS {
@@ -196,6 +199,9 @@ fn step_of(kind: &Kind) -> Value {
     ] });
     let mut keys =
         vec![(kind.name.to_owned(), json!({ "$ref": "#/definitions/text" })), ("expect".to_owned(), expect)];
+    if kind.outcomes.iter().any(|outcome| outcome.has_written()) {
+        keys.push((changes::KEY.to_owned(), refer("changes")));
+    }
     keys.extend(control::KEYS.iter().map(|key| ((*key).to_owned(), controlled(key))));
     keys.extend(
         kind.keys.iter().map(|key| ((*key).to_owned(), of_kind(kind.name, key).unwrap_or(json!({})))),

@@ -8,9 +8,11 @@ pub mod add;
 pub mod assert;
 pub mod capture;
 pub mod change;
+pub mod changes;
 pub mod control;
 pub mod delete;
 pub mod expect;
+pub mod grid;
 pub mod links;
 pub mod outcome;
 pub mod outline;
@@ -34,6 +36,7 @@ use crate::project::reading::Reading;
 use crate::project::source::{Name, Source, Span};
 use crate::project::yaml::Entry;
 use crate::seed::load::Load;
+use changes::Changes;
 use control::Control;
 use expect::Expect;
 use links::Links;
@@ -83,6 +86,8 @@ pub struct Step {
     pub action: Box<dyn Action>,
     /// How it may end.
     pub expect: Expect,
+    /// All that it may write, if the author says so.
+    pub changes: Option<Changes>,
     /// Whether and how it is run.
     pub control: Control,
     /// What it has to do with others.
@@ -95,7 +100,9 @@ impl Step {
     /// The tables it names, which the catalog must hold before it is compiled.
     pub fn tables<'a>(&'a self, project: &'a Project) -> Vec<&'a str> {
         let refused = self.expect.refusal().and_then(|refusal| refusal.table.as_ref());
-        self.action.tables(project).into_iter().chain(refused.map(|name| name.text.as_str())).collect()
+        let changed = self.changes.iter().flat_map(|changes| &changes.tables).map(|(name, _)| name);
+        let others = refused.into_iter().chain(changed).map(|name| name.text.as_str());
+        self.action.tables(project).into_iter().chain(others).collect()
     }
 
     /// What else it speaks of.

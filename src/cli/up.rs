@@ -89,6 +89,7 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
         span: Span::default(),
         action: Box::new(seed::Seed { fixtures, tables: Vec::new(), mode: None, purpose }),
         expect: Expect::of(&seed::KIND),
+        changes: None,
         control: Control::default(),
         links: Links::default(),
         source,

@@ -26,11 +26,11 @@ use super::facts::{self, Facts};
 use super::tls::{self, Tls};
 use super::{ledger, lock};
 use crate::plan::description::Description;
+use crate::plan::wrote::{Named, Wrote};
 use crate::plan::{Access, Answer, Found, Statement};
 use bound::Bound;
 pub use copy::Copied;
 use wait::{Hurry, lost, receive};
-pub use written::Wrote;
 
 /// Limits of one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,10 @@ pub struct Session {
     /// Whether a transaction of this session has written anything yet.
     has_written: bool,
     before: Vec<Wrote>,
+    /// What was counted at the last savepoint.
+    marked: Vec<Wrote>,
+    /// The tables' files when the transaction began, if that was asked for.
+    files: Vec<(String, Named, String)>,
     notices: mpsc::Receiver<(String, String)>,
     /// The last begin.
     begun: String,
@@ -170,6 +174,8 @@ impl Opening {
             is_rehearsal: false,
             has_written: false,
             before: Vec::new(),
+            marked: Vec::new(),
+            files: Vec::new(),
             notices: self.notices,
             begun: String::new(),
             begun_access: Access::Read,

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use super::event::{Copying, Event};
 use super::exit::Exit;
 use super::{End, Report, StepReport};
-use crate::database::session::Wrote;
+use crate::plan::wrote::Wrote;
 use crate::project::diagnostic::{count, printable};
 
 /// Things that went well.
@@ -183,15 +183,10 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
 }
 
 fn wrote(wrote: &Wrote) -> String {
-    let table = if wrote.schema == "public" {
-        wrote.table.clone()
-    } else {
-        format!("{}.{}", wrote.schema, wrote.table)
-    };
     let signs = ["+", "~", "-"];
     let counts = wrote.rows.iter().zip(signs).filter(|(rows, _)| **rows > 0);
     let counts: Vec<String> = counts.map(|(rows, sign)| format!("{sign}{rows}")).collect();
-    format!("{} {}", printable(&table), counts.join(" "))
+    format!("{} {}", printable(&wrote.name()), counts.join(" "))
 }
 
 fn tries(attempts: u32) -> String {

@@ -5,13 +5,14 @@ use super::work::work;
 use crate::database::error::Error;
 use crate::database::ledger::Entry;
 use crate::database::lock;
-use crate::database::session::{Session, Wrote};
+use crate::database::session::Session;
 use crate::plan::quote::{identifier, literal};
+use crate::plan::wrote::{Written, Wrote};
 use crate::plan::{Access, Answer, Batch, Capture, Judgement, Shape, Statement, text};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::values::Captured;
 use crate::report::event::Event;
-use crate::step::Step;
+use crate::step::{Outcome, Step};
 
 /// A try that did not come to an end.
 pub enum Failure<'b> {
@@ -69,7 +70,7 @@ fn transaction<'b>(
         expects_refusal || step.control.role.is_some() || matches!(batch.shape, Shape::Script { .. });
     if let Some(judgement) = begin(session, batch, &first, is_apart).map_err(Failure::Begin)? {
         session.leave();
-        return Ok(Ok((judgement, None)));
+        return Ok(Ok((permitted(batch, step, judgement, &Written::nothing()), None)));
     }
     let is_asked = |before: bool| batch.capture.as_ref().filter(|capture| capture.is_before == before);
     let mut captured = match is_asked(true) {
@@ -117,11 +118,23 @@ fn transaction<'b>(
     let is_accepted = step.expect.accepts(judgement.outcome) && !is_refusal;
     if !is_accepted || !judgement.outcome.has_written() {
         session.leave();
-        return Ok(Ok((judgement, None)));
+        return Ok(Ok((permitted(batch, step, judgement, &Written::nothing()), None)));
     }
     if let Err(wrong) = settle(session, step, batch, worked.unsettled)? {
         session.leave();
         return Ok(Err(wrong));
+    }
+    if batch.permits.is_some() {
+        let written = session.everything_written().map_err(Failure::Work)?;
+        if !written.is_counted {
+            session.leave();
+            return Ok(Err(vec![uncounted(step)]));
+        }
+        judgement = permitted(batch, step, judgement, &written);
+        if judgement.outcome == Outcome::WroteOtherwise {
+            session.leave();
+            return Ok(Ok((judgement, None)));
+        }
     }
     let mut last = String::new();
     let is_script = matches!(batch.shape, Shape::Script { .. });
@@ -141,6 +154,27 @@ fn transaction<'b>(
         Ok(wrote) => Ok(Ok((judgement, Some(wrote)))),
         Err(error) => Err(Failure::Commit(error, judgement)),
     }
+}
+
+/// How a step ends that may write no more, and no less, than its author says.
+fn permitted(batch: &Batch, step: &Step, judgement: Judgement, written: &Written) -> Judgement {
+    let judge = batch.permits.as_ref().filter(|_| step.expect.accepts(judgement.outcome));
+    let Some(problem) = judge.and_then(|judge| judge(written)) else { return judgement };
+    let word = judgement.outcome.word();
+    let note = match judgement.outcome.has_written() {
+        true => "what it wrote was rolled back".to_owned(),
+        false => format!("it ended as `{word}`, which keeps nothing"),
+    };
+    let (outcome, problem) = (Outcome::WroteOtherwise, Some(problem.note(note)));
+    Judgement { outcome, detail: None, problem, captured: None }
+}
+
+/// Why nobody knows what a step has written.
+fn uncounted(step: &Step) -> Diagnostic {
+    let span = step.changes.as_ref().map_or(step.span, |changes| changes.span);
+    Diagnostic::error("the server does not count what is written")
+        .at(&step.source, span)
+        .help("set `track_counts = on`, which it is unless somebody turned it off")
 }
 
 /// Asks for the row that other steps refer to.
@@ -185,6 +219,9 @@ fn begin(
     let mut last = if is_apart { "select 'begun';\n".to_owned() } else { String::new() };
     for table in batch.deletion.iter().flat_map(|deletion| &deletion.alone) {
         last.push_str(&format!("lock table {table} in share row exclusive mode;\n"));
+    }
+    if batch.permits.is_some() {
+        last.push_str(session.watching());
     }
     let Some(shortcut) = &batch.shortcut else {
         return session.begin(batch.access, first, &last).map(|_| None);

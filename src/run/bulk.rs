@@ -19,6 +19,8 @@ use crate::project::bulk::csv::Record;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::event::{Copying, Event};
 
+/// The savepoint before the short way.
+const SHORT: &str = "seedbed_short";
 /// How often it is told how far a file is.
 const TOLD_EVERY: Duration = Duration::from_millis(200);
 
@@ -95,20 +97,20 @@ impl Bulk<'_> {
             return Ok(Some(created(short, copied.rows)));
         }
         let rows = self.stage()?;
-        self.simple("savepoint seedbed_short")?;
+        self.session.mark(SHORT)?;
         match self.apply(short, rows, is_empty) {
             Ok(Some(answer)) => return Ok(Some(answer)),
             Ok(None) => {}
             Err(Error::Server(server)) if is_about_rows(&server.sqlstate) => {}
             Err(error) => return Err(error.into()),
         }
-        self.simple("rollback to savepoint seedbed_short")?;
+        self.session.undo(SHORT)?;
         Ok(None)
     }
 
     /// Copies straight into the table. What a constraint says against it is told better by the other ways.
     fn straight(&mut self, sql: &str) -> Result<Option<Copied>, Broken> {
-        self.simple("savepoint seedbed_short")?;
+        self.session.mark(SHORT)?;
         match self.copy(sql)? {
             Ok(copied) => Ok(Some(copied)),
             Err(error) => {
@@ -119,7 +121,7 @@ impl Bulk<'_> {
                 if let Some(told) = told.filter(|_| !self.expects_refusal) {
                     return Err(Broken::Wrong(vec![told]));
                 }
-                self.simple("rollback to savepoint seedbed_short")?;
+                self.session.undo(SHORT)?;
                 Ok(None)
             }
         }

@@ -22,9 +22,17 @@ fn compile_step(
     catalog: &Catalog,
     captured: &Arc<BTreeMap<String, Captured>>,
 ) -> Result<Batch, Vec<Diagnostic>> {
-    match step.action_now(&project.outside, captured)? {
+    let compiled = match step.action_now(&project.outside, captured)? {
         Some(action) => action.compile(step, project, catalog),
         None => step.action.compile(step, project, catalog),
+    };
+    let permits = step.changes.as_ref().map(|it| it.compile(&step.source, project, catalog)).transpose();
+    match (compiled, permits) {
+        (Ok(batch), Ok(permits)) => Ok(Batch { permits, ..batch }),
+        (compiled, permits) => {
+            let wrong = [compiled.err(), permits.err()];
+            Err(wrong.into_iter().flatten().flatten().collect())
+        }
     }
 }
 

@@ -277,6 +277,7 @@ impl Action for Arc<Assert> {
             deletion: None,
             settled: None,
             capture: None,
+            permits: None,
             warnings,
             refusals: &[],
         })

@@ -20,6 +20,7 @@ pub enum Outcome {
     Changed,
     Done,
     Refused,
+    WroteOtherwise,
 }
 
 impl Outcome {
@@ -56,6 +57,7 @@ impl Outcome {
             Outcome::Changed => "changed",
             Outcome::Done => "done",
             Outcome::Refused => "refused",
+            Outcome::WroteOtherwise => "wrote_otherwise",
         }
     }
 }

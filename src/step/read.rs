@@ -1,6 +1,7 @@
 //! Reads one step: its first key is its kind, that key's value its title. The keys that every kind has
 //! are read here, and the others by the kind.
 
+use super::changes::{self, Changes};
 use super::control::{self, Control};
 use super::expect::{Ends, Expect};
 use super::links::{Late, Links};
@@ -31,9 +32,11 @@ impl Step {
         let title = reading.text(first.value, &format!("the title of this `{}` step", kind.name));
         let (mut expect, mut error, mut rest) = (None, None, Vec::new());
         let mut control = Control::default();
+        let mut changes = None;
         for entry in entries {
             match entry.key.as_str() {
                 "expect" => expect = Some(Expect::read(reading, kind, entry.value)),
+                changes::KEY => changes = Some(Changes::read(reading, entry)),
                 "error" if kind.keys.contains(&"error") => {
                     error = Some((entry.key_span, Refusal::read(reading, entry.value)));
                 }
@@ -66,12 +69,22 @@ impl Step {
             let help = "let an `assert` or `verify` behind it wait for what it brings about";
             reading.problem_help(polling.span, "only steps that look can look again", help);
         }
+        if let Some(changes) = &changes {
+            if action.as_ref().is_some_and(|action| !action.writes()) {
+                let help = "leave it out, or let the step that writes say it";
+                reading.problem_help(changes.span, "a step that only looks writes nothing", help);
+            } else if expect.refusal().is_some() {
+                let help = "leave one of the two out";
+                reading.problem_help(changes.span, "of a step that must be refused nothing is kept", help);
+            }
+        }
         Some(Step {
             kind,
             title: title?,
             span: first.key_span,
             action: action?,
             expect,
+            changes,
             control,
             links,
             source: reading.source.clone(),
@@ -89,7 +102,7 @@ fn is_misspelt(reading: &mut Reading, kind: &Kind, entry: &Entry) -> bool {
     if kind.keys.contains(&entry.key.as_str()) {
         return false;
     }
-    let known = kind.keys.iter().chain(control::KEYS).chain(&["expect"]).copied();
+    let known = kind.keys.iter().chain(control::KEYS).chain(&["expect", changes::KEY]).copied();
     let Some(help) = did_you_mean(&entry.key, known).filter(|help| help.starts_with("did you mean")) else {
         return false;
     };

@@ -125,6 +125,7 @@ impl Action for Arc<Script> {
             deletion: None,
             settled: None,
             capture: None,
+            permits: None,
             warnings: Vec::new(),
             refusals: &[],
         })

@@ -230,6 +230,7 @@ impl Seed {
             deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
             settled: shortcut.is_none().then_some(settled),
             shortcut,
+            permits: None,
             warnings: warnings(&loads),
             refusals: &[],
         })

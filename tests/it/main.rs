@@ -3,6 +3,7 @@
 mod asserting;
 mod bulk;
 mod cases;
+mod changes;
 mod comparing;
 mod connection;
 mod controls;

@@ -145,12 +145,36 @@ fn mutations(text: &str, ends: &[(String, String)]) -> Vec<Mutation> {
                 _ => nodes(text, &entry.value, is_of_assert, &mut found),
             }
         }
+        for entry in step.iter().filter(|entry| entry.key == "changes") {
+            changes(text, &entry.value, &mut found);
+        }
         for entry in step.iter().filter(|entry| entry.key == "absent") {
             let span = entry.key_span.range();
             found.push(Mutation { span, by: "exists".to_owned() });
         }
     }
     found
+}
+
+/// Changes what a step may write: each number, each table that it names, and what is left out.
+fn changes(text: &str, node: &Node, found: &mut Vec<Mutation>) {
+    let Content::Map(tables) = &node.content else { panic!("changes are a map") };
+    nodes(text, node, true, found);
+    if tables.is_empty() {
+        let span = node.span.range();
+        found.push(Mutation { span, by: "{staff: {inserted: 1}}".to_owned() });
+    }
+    for table in tables {
+        found.push(Mutation { span: table.key_span.range(), by: "teams".to_owned() });
+        let Content::Map(counts) = &table.value.content else { continue };
+        for count in counts {
+            // One word in the place of another would still be true of the same number.
+            let by = if count.key == "updated" { "deleted" } else { "updated" };
+            let is_nothing = matches!(&count.value.content, Content::Scalar(text, _) if text == "0");
+            let span = count.key_span.range();
+            found.extend((!is_nothing).then(|| Mutation { span, by: by.to_owned() }));
+        }
+    }
 }
 
 fn entries(node: Node) -> Vec<Entry> {

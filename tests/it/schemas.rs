@@ -68,8 +68,10 @@ fn readers_and_schema_agree() {
             let by = if is_valid { "no" } else { "yes" };
             list.push_str(&format!("{by:3} {case} {file}: {}\n", problems[0].message));
         } else {
-            let errors: Vec<String> =
-                validator.iter_errors(&value).map(|error| format!("{:#?}", error.kind())).collect();
+            let errors: Vec<String> = validator
+                .iter_errors(&value)
+                .map(|error| format!("{error} at {}", error.instance_path()))
+                .collect();
             assert!(is_valid, "{case} {file}: {}", errors.join("\n"));
         }
     }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::wait::Hurry;
-use super::{Session, Wrote, simple, written};
+use super::{Session, simple, written};
 use crate::database::describe;
 use crate::database::error::Error;
+use crate::plan::wrote::{Written, Wrote};
 use crate::plan::{Access, Answer, Reach};
 
 /// Checks what a commit would check, puts the constraints back to how they begin, and goes on.
@@ -62,6 +63,7 @@ impl Session {
         self.begun = format!("{}{first}{settings}{count}{last}", self.opening(access));
         self.begun_access = access;
         self.before.clear();
+        self.files.clear();
         self.is_begin_due = true;
         if count.is_empty() && last.is_empty() {
             return Ok(Answer::new());
@@ -69,6 +71,7 @@ impl Session {
         let limit = self.limit();
         let answer = self.simple(String::new(), limit)?;
         self.before = written::read(&answer);
+        self.files = written::files(&answer);
         Ok(answer)
     }
 
@@ -103,6 +106,39 @@ impl Session {
     /// saves a round trip. If none comes, the end of the session does.
     pub fn leave(&mut self) {
         self.is_left = true;
+    }
+
+    /// Sets a savepoint in a transaction that writes.
+    pub fn mark(&mut self, savepoint: &str) -> Result<(), Error> {
+        let sql = format!("savepoint {savepoint};\n{}", written::count("true"));
+        let answer = self.simple(sql, self.limits.statement)?;
+        self.marked = written::read(&answer);
+        Ok(())
+    }
+
+    /// Goes back to the savepoint that was set last. The server goes on counting what is undone, so that is
+    /// taken off.
+    pub fn undo(&mut self, savepoint: &str) -> Result<(), Error> {
+        let sql = format!("rollback to savepoint {savepoint};\n{}", written::count("true"));
+        let answer = self.simple(sql, self.limits.statement)?;
+        let undone = written::since(written::read(&answer), &std::mem::take(&mut self.marked));
+        written::add(&mut self.before, undone);
+        Ok(())
+    }
+
+    /// What is asked behind the beginning of a transaction of which [`Session::everything_written`] is asked
+    /// later.
+    pub fn watching(&self) -> &'static str {
+        written::FILES
+    }
+
+    /// Lets deferred triggers do their work, and says what the transaction has written. It has begun with
+    /// [`Session::watching`].
+    pub fn everything_written(&mut self) -> Result<Written, Error> {
+        let limit = self.limits.statement;
+        self.note_written();
+        let answer = self.simple(written::everything(), limit)?;
+        Ok(written::read_everything(&answer, &self.before, &self.files))
     }
 
     /// Commits in one round trip, and says what the transaction wrote. `last` is what it does before

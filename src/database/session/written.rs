@@ -1,18 +1,8 @@
 //! What a transaction wrote, as the server's own counters have it: triggers and cascades included.
 
 use crate::plan::quote::literal;
-use crate::plan::{Answer, Reach};
-
-/// A row count by table: what a transaction wrote, triggers and cascades included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrote {
-    /// Its schema.
-    pub schema: String,
-    /// Its name.
-    pub table: String,
-    /// Rows inserted, updated, deleted.
-    pub rows: [u64; 3],
-}
+use crate::plan::wrote::{Named, Written, Wrote};
+use crate::plan::{Answer, Reach, text};
 
 /// The SQLSTATE of [`deleted_at_most`]; a class of our own.
 const DELETES_TOO_MUCH: &str = "SBD01";
@@ -32,6 +22,56 @@ where {condition} and c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog'
     + pg_stat_get_xact_tuples_deleted(c.oid) > 0
 order by 1, 2;"
     )
+}
+
+/// Asks for the files of all tables, which nobody but TRUNCATE and its like replaces.
+pub const FILES: &str =
+    "select c.oid::text, n.nspname, c.relname, coalesce(pg_relation_filenode(c.oid)::text, '')
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'r' and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_temp\\_%'
+  and c.relname not in ('seedbed_ledger', 'seedbed_environment');
+";
+
+/// Asks for what a transaction has written, beside the rows: what the partitions are a part of, the nearest
+/// first; which tables nobody else could touch; and whether the server counts.
+const BESIDE: &str = "select 'part', n.nspname, c.relname, an.nspname, a.relname, p.place::text
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+cross join lateral pg_partition_ancestors(c.oid) with ordinality p(oid, place)
+join pg_catalog.pg_class a on a.oid = p.oid join pg_catalog.pg_namespace an on an.oid = a.relnamespace
+where c.relispartition and p.oid <> c.oid order by c.oid, p.place;
+select 'locked', l.relation::text from pg_catalog.pg_locks l
+where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.mode = 'AccessExclusiveLock' and l.granted;
+select 'track_counts', current_setting('track_counts');
+";
+
+/// Lets deferred triggers do their work, and asks for all that was written.
+pub fn everything() -> String {
+    format!("set constraints all immediate;\n{}\n{FILES}{BESIDE}", count("true"))
+}
+
+/// Reads the answer to [`FILES`] among others.
+pub fn files(answer: &Answer) -> Vec<(String, Named, String)> {
+    let files = answer.iter().filter(|row| row.len() == 4);
+    let own = |row: &[Option<String>], at| text(row, at).to_owned();
+    files.map(|row| (own(row, 0), (own(row, 1), own(row, 2)), own(row, 3))).collect()
+}
+
+/// Reads the answer to [`everything`], with what was counted and which files there were before.
+pub fn read_everything(answer: &Answer, before: &[Wrote], earlier: &[(String, Named, String)]) -> Written {
+    let of = |tag: &'static str| answer.iter().filter(move |row| row.len() != 5 && text(row, 0) == tag);
+    let own = |row: &[Option<String>], at| text(row, at).to_owned();
+    let now = files(answer);
+    let is_remade = |(oid, _, file): &&(String, Named, String)| {
+        // What others do to a table meanwhile is theirs: then we have no such lock on it.
+        of("locked").any(|row| text(row, 1) == oid)
+            && !now.iter().any(|(other, _, their)| (other, their) == (oid, file))
+    };
+    Written {
+        tables: since(read(answer), before),
+        parts: of("part").map(|row| ((own(row, 1), own(row, 2)), (own(row, 3), own(row, 4)))).collect(),
+        remade: earlier.iter().filter(is_remade).map(|(_, name, _)| name.clone()).collect(),
+        is_counted: of("track_counts").any(|row| text(row, 1) == "on"),
+    }
 }
 
 /// Whether the transaction has written anything; where it has not, the tables are not looked at.
@@ -63,6 +103,17 @@ pub fn since(after: Vec<Wrote>, before: &[Wrote]) -> Vec<Wrote> {
         (wrote.rows != [0; 3]).then_some(wrote)
     });
     own.collect()
+}
+
+/// Adds counts to others.
+pub fn add(counts: &mut Vec<Wrote>, more: Vec<Wrote>) {
+    for wrote in more {
+        let known = counts.iter_mut().find(|it| (&it.schema, &it.table) == (&wrote.schema, &wrote.table));
+        match known {
+            Some(known) => known.rows.iter_mut().zip(wrote.rows).for_each(|(rows, more)| *rows += more),
+            None => counts.push(wrote),
+        }
+    }
 }
 
 /// Raises an error when rows were updated or deleted since an earlier count that the step itself did not

@@ -9,7 +9,7 @@ use super::difference::{Difference, differences};
 use super::expected::{Expected, Match};
 use super::faithful::Leaf;
 use super::pairing::{Listed, Seen, Test, pair};
-use super::table::{Table, cut};
+use super::table::Table;
 use super::why::why;
 use super::{Assert, order};
 use crate::plan::description::{Kind, Type};
@@ -19,6 +19,7 @@ use crate::project::source::{Place, Source};
 use crate::project::values::Captured;
 use crate::project::yaml::Node;
 use crate::step::Outcome;
+use crate::step::grid::cut;
 
 /// What the rows of a query are compared with.
 pub struct Expectation {

@@ -1,17 +1,14 @@
 //! Rows as a person compares them: one a line, in columns, cut to what can be read.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-
 use super::difference::Difference;
 use super::judge::{Comparison, Expectation};
 use super::why::written;
 use crate::project::diagnostic::count;
 use crate::project::matcher;
+use crate::step::grid::{CELL_MAX, Line, cut, layout, shown};
 
 /// The most rows that are shown.
 const ROWS_MORE: usize = 20;
-/// The most columns of a terminal that one cell takes.
-const CELL_MAX: usize = 60;
 /// What is shown of the text before the place where long cells begin to differ.
 const BEFORE: usize = 16;
 
@@ -26,9 +23,6 @@ pub struct Table<'a> {
     /// How many rows came back that were not taken.
     pub unseen: usize,
 }
-
-/// A line of a table: the sign before it, and its cells.
-type Line = (&'static str, Vec<String>);
 
 impl Table<'_> {
     /// The rows that differ, as they are expected and as they came back, with a line below those that came
@@ -114,37 +108,6 @@ impl Table<'_> {
     }
 }
 
-/// Cells below each other, as wide as they are seen, and lines below those of some rows that are marked.
-fn layout(lines: &[Line], marked: &[(usize, &[usize])]) -> String {
-    let columns = lines.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
-    let width = |at: usize| {
-        // A single remark that stands for a whole row is no cell.
-        let cells = lines.iter().filter(|(_, cells)| cells.len() == columns);
-        cells.filter_map(|(_, cells)| Some(cells.get(at)?.width())).max()
-    };
-    let widths: Vec<usize> = (0..columns).map(|at| width(at).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for (number, (sign, cells)) in lines.iter().enumerate() {
-        let pad = |(cell, width): (&String, &usize)| {
-            format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
-        };
-        let cells: Vec<String> = cells.iter().zip(&widths).map(pad).collect();
-        let newline = if number > 0 { "\n" } else { "" };
-        text.push_str(&format!("{newline}{}", format!("{sign} {}", cells.join("  ")).trim_end()));
-        if let Some((_, columns)) = marked.iter().find(|(line, _)| *line == number) {
-            let both = [&lines[number - 1].1, &lines[number].1];
-            let mark = |(at, width): (usize, &usize)| {
-                let wide = both.iter().filter_map(|cells| Some(cells.get(at)?.width())).max().unwrap_or(0);
-                let mark = if columns.contains(&at) { "~".repeat(wide.max(1)) } else { String::new() };
-                format!("{mark}{}", " ".repeat(width.saturating_sub(mark.len())))
-            };
-            let marks: Vec<String> = widths.iter().enumerate().map(mark).collect();
-            text.push_str(&format!("\n{}", format!("  {}", marks.join("  ")).trim_end()));
-        }
-    }
-    text
-}
-
 /// For each column, the character to show its cells from: where all begin alike for longer than can be
 /// shown, a little before they begin to differ.
 fn starts<'a>(columns: usize, rows: impl Iterator<Item = &'a &'a [Option<String>]> + Clone) -> Vec<usize> {
@@ -158,54 +121,9 @@ fn starts<'a>(columns: usize, rows: impl Iterator<Item = &'a &'a [Option<String>
     (0..columns).map(|at| start(at).unwrap_or(0)).collect()
 }
 
-/// A cell on one line. Quotes keep a text apart from NULL, and show the blanks around it.
-fn shown(cell: Option<&str>, start: usize) -> String {
-    match cell {
-        None => "null".to_owned(),
-        Some(text) if text.is_empty() || text == "null" || text.trim() != text => {
-            cut(&format!("'{text}'"), start)
-        }
-        Some(text) => cut(text, start),
-    }
-}
-
-/// A text on one line from a character on, cut to what can be read, with its length if it was cut.
-pub fn cut(text: &str, start: usize) -> String {
-    let mut line = String::from(if start > 0 { "…" } else { "" });
-    let mut width = line.width();
-    for c in text.chars().skip(start) {
-        let shown = match c {
-            '\n' => "⏎".to_owned(),
-            c if c.is_control() => c.escape_default().to_string(),
-            c => c.to_string(),
-        };
-        width += if shown.chars().count() == 1 { c.width().unwrap_or(1) } else { shown.len() };
-        if width > CELL_MAX {
-            return format!("{line}… ({} characters)", text.chars().count());
-        }
-        line.push_str(&shown);
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check(lines: &[(&'static str, &str)], marked: &[(usize, &[usize])], expected: &str) {
-        let cells = |text: &str| text.split('|').map(|cell| shown(Some(cell), 0)).collect();
-        let lines: Vec<Line> = lines.iter().map(|(sign, text)| (*sign, cells(text))).collect();
-        assert_eq!(layout(&lines, marked), expected);
-    }
-
-    #[test]
-    fn cells_stand_below_each_other_as_wide_as_they_are_seen() {
-        check(
-            &[(" ", "a|b"), ("-", "日本|x"), ("+", "a|null"), ("+", "e\u{301}\t|y\nz")],
-            &[(2, &[1])],
-            "  a      b\n- 日本   x\n+ a      'null'\n         ~~~~~~\n+ 'e\u{301}\\t'  y⏎z",
-        );
-    }
 
     #[test]
     fn long_cells_are_cut_and_shown_where_they_differ() {
