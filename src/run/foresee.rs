@@ -1,5 +1,7 @@
 //! What steps would do to the rows of their tables, without doing it.
 
+use std::sync::Arc;
+
 use super::bulk::{self, Broken};
 use super::{Run, Stop, explain};
 use crate::database::error::Error;
@@ -29,10 +31,15 @@ impl Run<'_> {
         let mut foreseen = Vec::new();
         for (at, step) in steps.iter().enumerate() {
             // Of a step that is refused nothing is kept, and of one that depends on others nobody knows.
-            let loads = |step: &Step| match step.is_skipped() || !step.control.when.is_empty() {
+            let depends = |step: &Step| !step.control.when.is_empty() || !step.links.taken.is_empty();
+            let loads = |step: &Step| match step.is_skipped() || depends(step) {
                 true => None,
                 false if step.expect.refusal().is_some() => Some(Ok(Vec::new())),
-                false => step.action.foreseen(step, project, &catalog),
+                false => match step.action_now(&project.outside, &Arc::default()) {
+                    Ok(Some(action)) => action.foreseen(step, project, &catalog),
+                    Ok(None) => step.action.foreseen(step, project, &catalog),
+                    Err(wrong) => Some(Err(wrong)),
+                },
             };
             let looked = match loads(step) {
                 None => None,
@@ -42,14 +49,17 @@ impl Run<'_> {
                     None
                 }
                 Some(Ok(mut own)) => {
-                    let earlier = steps[..at].iter().filter_map(loads).filter_map(Result::ok).flatten();
                     let mut before: Vec<Load> = Vec::new();
-                    for load in earlier {
-                        if !before.iter().any(|earlier| is_repeated(earlier, &load)) {
-                            before.push(load);
+                    // Cases stand in the same place, and say different things.
+                    let is_case = |step: &Step| step.links.case_of.is_some();
+                    for earlier in &steps[..at] {
+                        for load in loads(earlier).and_then(Result::ok).into_iter().flatten() {
+                            if is_case(earlier) || !before.iter().any(|it| is_repeated(it, &load)) {
+                                before.push(load);
+                            }
                         }
                     }
-                    own.retain(|load| !before.iter().any(|earlier| is_repeated(earlier, load)));
+                    own.retain(|load| is_case(step) || !before.iter().any(|it| is_repeated(it, load)));
                     match own.is_empty() {
                         true => Some(Vec::new()),
                         false => match Look::new(before, own) {

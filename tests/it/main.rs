@@ -30,3 +30,4 @@ mod stances;
 mod support;
 mod tidy;
 mod tls;
+mod values;
