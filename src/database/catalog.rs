@@ -182,6 +182,9 @@ fn column(row: &Row, default: Option<&Row>, kind: &Kind, details: &Details) -> O
     let modifier = if kind.modifier == -1 { declared_modifier.parse().ok()? } else { kind.modifier };
     let is_generated = text(row, 8) == "t";
     let expression = default.map_or("", |default| text(default, 3));
+    // Old schemas name a sequence as text, which may be that of none.
+    let is_whole = matches!(text(row, 5), "20" | "21" | "23");
+    let named = default.filter(|_| is_whole).and_then(|default| default.get(5)?.clone());
     let (default, is_default_fixed) = match default {
         _ if is_generated => (None, false),
         Some(default) => (Some(expression.to_owned()), details.is_fixed(text(default, 4))),
@@ -210,7 +213,7 @@ fn column(row: &Row, default: Option<&Row>, kind: &Kind, details: &Details) -> O
         is_default_fixed,
         identity: text(row, 9).to_owned(),
         generated: is_generated,
-        sequence: row.get(10)?.clone().or_else(|| sequence_of(row, expression)),
+        sequence: row.get(10)?.clone().or_else(|| sequence_of(row, expression)).or(named),
         labels: kind.labels.clone(),
     })
 }
@@ -257,8 +260,11 @@ select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.attt
 from pg_catalog.pg_attribute a
 where a.attrelid = any (current_setting('seedbed.tables')::oid[]) and a.attnum > 0 and not a.attisdropped
 order by a.attrelid, a.attnum;
-select 'default', d.adrelid, d.adnum, pg_get_expr(d.adbin, d.adrelid), d.adbin::text
-from pg_catalog.pg_attrdef d where d.adrelid = any (current_setting('seedbed.tables')::oid[]);
+select 'default', d.adrelid, d.adnum, x.expression, d.adbin::text,
+  case when x.expression like 'nextval((%' then to_regclass(substring(x.expression from
+    '^nextval[(][(]''((?:[a-z_][a-z0-9_]*|\"[^\"'']+\")(?:[.](?:[a-z_][a-z0-9_]*|\"[^\"'']+\"))?)''::text[)]::regclass[)]$')) end
+from pg_catalog.pg_attrdef d, lateral (select pg_get_expr(d.adbin, d.adrelid) expression) x
+where d.adrelid = any (current_setting('seedbed.tables')::oid[]);
 select 'key', i.indrelid, i.indexrelid::regclass, i.indisprimary, i.indkey::text, i.indnkeyatts
 from pg_catalog.pg_index i
 where i.indrelid = any (current_setting('seedbed.tables')::oid[]) and i.indisunique
@@ -266,9 +272,10 @@ where i.indrelid = any (current_setting('seedbed.tables')::oid[]) and i.indisuni
 select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text, k.oid, k.conparentid
 from pg_catalog.pg_constraint k
 where k.conrelid = any (current_setting('seedbed.tables')::oid[]) and k.contype = 'f';
-select distinct 'partition', i.inhparent, k.confrelid
-from pg_catalog.pg_inherits i join pg_catalog.pg_constraint k on k.conrelid = i.inhrelid
-where i.inhparent = any (current_setting('seedbed.tables')::oid[]) and k.contype = 'f' and k.conparentid = 0;
+select distinct 'partition', t.oid, k.confrelid
+from unnest(current_setting('seedbed.tables')::oid[]) t(oid), pg_partition_tree(t.oid) p
+  join pg_catalog.pg_constraint k on k.conrelid = p.relid
+where p.level > 0 and k.contype = 'f' and k.conparentid = 0;
 select 'trigger', t.tgrelid, t.tgtype & 2 = 2 from pg_catalog.pg_trigger t
 where t.tgrelid = any (current_setting('seedbed.tables')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4";
 

@@ -158,6 +158,9 @@ fn advice(server: &ServerError, access: Access) -> Option<String> {
         "42P02" => "this statement takes no parameters: write the value into it",
         "2D000" => "the step is one transaction already: let the function neither commit nor roll back",
         "25001" => "what cannot run in a transaction is for a migration with `-- seedbed: no-transaction`",
+        "0A000" if server.message.contains("RETURNING") => {
+            "a rule writes these rows elsewhere: seed the tables that it leads to, or make it a trigger"
+        }
         "42501" => "grant the right to the role of the connection, or connect as another one",
         _ => return None,
     };

@@ -6,6 +6,9 @@ use super::made;
 use crate::plan::catalog::{Column, Table};
 use crate::plan::quote::{identifier, literal};
 
+/// How many rows a file is taken to have, where that is not known yet.
+const FILE_ROWS: usize = 10_000_000;
+
 /// Whether rows are written, or it is only looked what would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aim {
@@ -40,7 +43,8 @@ pub fn keyed(load: &Load, lookups: &Lookups) -> Vec<String> {
 /// For each group of one table `new_…`: the same with the values that others look for and nobody
 /// gave. Before the first of them is made, sequences are raised above the values that were given.
 ///
-/// Who only looks draws no number from a sequence; negative ones stand for what would be drawn.
+/// Who only looks draws no number from a sequence, and evaluates no default that might do so; negative
+/// numbers stand for what would be drawn.
 pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups, aim: Aim) -> Vec<String> {
     let raised = raised(loads, table, lookups).filter(|_| aim == Aim::Write);
     let behind = match raised {
@@ -48,16 +52,13 @@ pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups, aim: Aim) -> V
         None => String::new(),
     };
     let mut expressions: Vec<String> = raised.into_iter().collect();
+    let mut before = 0;
     for load in loads.iter().filter(|load| load.table.oid == table.oid) {
         for group in &load.groups {
             let mut assigned = String::new();
             for (number, column) in assigned_columns(load, group, lookups).iter().enumerate() {
-                let value = match (aim, &column.sequence) {
-                    (Aim::Look, Some(_)) => {
-                        format!("(-(k.n + {}))::{}", load.number % 200 * 10_000_000, column.type_name)
-                    }
-                    _ => assigned_value(column),
-                };
+                let stand_in = (aim == Aim::Look).then(|| stand_in(column, before)).flatten();
+                let value = stand_in.unwrap_or_else(|| assigned_value(column));
                 assigned.push_str(&format!(", case when k.is_new then {value} end as a{}", number + 1));
             }
             let order = if group.is_one_row() { "" } else { "\n  order by k.n" };
@@ -67,8 +68,20 @@ pub fn numbered(loads: &[Load], table: &Table, lookups: &Lookups, aim: Aim) -> V
                 group.suffix
             ));
         }
+        before += match load.groups.iter().any(Group::is_in_file) {
+            true => FILE_ROWS,
+            false => load.places.written().len(),
+        };
     }
     expressions
+}
+
+/// What stands for a value that the server would make up, if it is a number or text: a number that no other
+/// new row of the table has. It is as small as can be, as the columns that refer to it may be small.
+fn stand_in(column: &Column, before: usize) -> Option<String> {
+    let is_number = matches!(column.type_name.as_str(), "smallint" | "integer" | "bigint" | "numeric");
+    let is_made_up = column.is_assigned_by_server() && (is_number || column.is_text());
+    is_made_up.then(|| format!("(-(k.n + {before}))::{}", column.type_name))
 }
 
 /// `raised_…`: raises the sequences of a table's columns to the highest value that a new row gives,
@@ -108,22 +121,23 @@ pub fn raise(sequence: &str, rows: &str) -> String {
 /// `added_…`: the rows of one table that lookups search beside the table itself, if any do.
 pub fn added(loads: &[Load], table: &Table, lookups: &Lookups) -> Option<String> {
     let needed = lookups.needed.get(&table.oid)?;
+    let columns = |value: &dyn Fn(&str) -> Option<String>| {
+        let column = |name: &&str| {
+            let value = value(name).map_or("null".to_owned(), |value| format!("x.{value}"));
+            let type_name = table.column(name).map_or("text", |column| column.type_name.as_str());
+            format!("{value}::{type_name} as {}", identifier(name))
+        };
+        needed.iter().map(column).collect::<Vec<_>>().join(", ")
+    };
     let mut selects = Vec::new();
     for load in loads.iter().filter(|load| load.table.oid == table.oid) {
         for group in &load.groups {
-            let columns: Vec<String> = needed
-                .iter()
-                .map(|name| {
-                    let value = match value_of(load, group, lookups, name) {
-                        Some(value) => format!("x.{value}"),
-                        None => "null".to_owned(),
-                    };
-                    let type_name = table.column(name).map_or("text", |column| column.type_name.as_str());
-                    format!("{value}::{type_name} as {}", identifier(name))
-                })
-                .collect();
-            selects.push(format!("select x.is_new, {} from new_{} x", columns.join(", "), group.suffix));
+            let columns = columns(&|name| value_of(load, group, lookups, name));
+            selects.push(format!("select x.is_new, {columns} from new_{} x", group.suffix));
         }
+    }
+    if selects.is_empty() {
+        selects.push(format!("select false as is_new, {} where false", columns(&|_| None)));
     }
     Some(format!("added_{} as materialized (\n  {}\n)", table.oid, selects.join("\n  union all\n  ")))
 }

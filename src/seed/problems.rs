@@ -172,11 +172,12 @@ fn only_new(load: &Load) -> &'static str {
     if load.updates.is_some() { "" } else { "x.is_new and " }
 }
 
-/// Rows that would update several, when nothing keeps the key unique.
+/// Rows that would update several, when nothing keeps the key unique. There may be no index on it, so all are
+/// looked for at once.
 fn several(load: &Load, group: &Group, lookups: &Lookups) -> Option<String> {
     (!load.has_unique_key()).then(|| {
         format!(
-            "select 'several', {}, x.n, null, null from resolved_{} x\n  where not x.is_new and (select count(*) from {} t where {}) > 1",
+            "select 'several', {}, x.n, null, null from resolved_{} x join {} t on {}\n  where not x.is_new group by x.n having count(*) > 1",
             load.number,
             group.suffix,
             load.table.sql(),

@@ -445,3 +445,71 @@ fn rows_that_are_there_need_no_parents_and_can_be_removed_without() {
     assert_eq!(output.status, "0", "{}", output.text);
     assert_eq!(database.rows("select count(*) from t"), ["0"]);
 }
+
+#[test]
+fn a_table_that_is_filled_when_empty_takes_rows_that_no_key_tells_apart() {
+    let database = Database::create();
+    database.execute("create table t (a int, b int, unique (a, b))");
+    let files = [("t.yaml", "mode: if-empty\nfrom: t.csv\n"), ("t.csv", "a,b\n1,\n1,\n,2\n")];
+    let output = seed(&database, &files, &["seed"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(database.rows("select a, b from t order by a, b"), ["1|null", "1|null", "null|2"]);
+    let output = seed(&database, &files, &["seed"]);
+    assert!(output.text.contains("skipped"), "{}", output.text);
+}
+
+#[test]
+fn what_partitions_alone_refer_to_is_filled_before() {
+    let database = Database::create();
+    database.execute(
+        "create table regions (id int primary key);
+         create table zones (id int primary key);
+         create table places (id int, kind int, region_id int, zone_id int, primary key (id, kind)) partition by list (kind);
+         create table places_1 partition of places for values in (1);
+         create table places_2 partition of places for values in (2) partition by list (id);
+         create table places_2_1 partition of places_2 for values in (1);
+         alter table places_1 add foreign key (region_id) references regions;
+         alter table places_2_1 add foreign key (zone_id) references zones;",
+    );
+    let files = [
+        ("places.csv", "id,kind,region_id,zone_id\n1,1,3,\n1,2,,4\n"),
+        ("regions.csv", "id\n3\n"),
+        ("zones.csv", "id\n4\n"),
+    ];
+    let output = seed(&database, &files, &["seed"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    let rows = "select tableoid::regclass, region_id, zone_id from places order by 1";
+    assert_eq!(database.rows(rows), ["places_1|3|null", "places_2_1|null|4"]);
+}
+
+/// Each row would be looked for among all others, if these were not grouped first: the server would take
+/// minutes.
+#[test]
+fn many_rows_find_their_parents_among_each_other() {
+    let database = Database::create();
+    database.execute(
+        "create table t (id int generated always as identity primary key, code text not null unique, above_id int references t)",
+    );
+    let rows: String = (1..=30_000).map(|n| format!("c{n},c{}\n", n / 2 + 1)).collect();
+    let file = format!("code,above_id.code\n{rows}");
+    let output = seed(&database, &[("t.csv", &file)], &["seed", "--statement-timeout", "20s"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    let wrong = "select count(*) from t left join t a on a.id = t.above_id
+      where a.code is distinct from 'c' || substr(t.code, 2)::int / 2 + 1";
+    assert_eq!(database.rows(wrong), ["0"]);
+}
+
+/// Each row would be looked for in the whole table, if that was not done for all at once.
+#[test]
+fn a_key_needs_no_index_where_rows_are_many() {
+    let database = Database::create();
+    database.execute("create table t (code text not null, size int)");
+    let rows: String = (1..=30_000).map(|n| format!("c{n},{n}\n")).collect();
+    let file = format!("code,size\n{rows}");
+    let files = [("t.yaml", "key: code\nmode: upsert\nfrom: t.csv\n"), ("t.csv", file.as_str())];
+    for words in ["created", "unchanged"] {
+        let output = seed(&database, &files, &["seed", "--statement-timeout", "20s"]);
+        assert_eq!(output.status, "0", "{}", output.text);
+        assert!(output.text.contains(words), "{}", output.text);
+    }
+}

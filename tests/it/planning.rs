@@ -138,3 +138,26 @@ fn a_plan_says_what_is_wrong_at_its_place() {
         assert!(output.text.contains(words), "`{words}` is not in {}", output.text);
     }
 }
+
+#[test]
+fn a_plan_draws_from_no_sequence_and_what_stands_in_is_small() {
+    let database = Database::create();
+    database.execute(
+        "create sequence ids; create sequence codes;
+         create table groups (id smallserial primary key, name text not null unique);
+         create table t (id int primary key default nextval('ids'::text), name text not null unique,
+           code varchar(4) not null unique default 'c' || nextval('codes'), group_id smallint references groups,
+           above_id int references t, above_code varchar(4) references t (code));",
+    );
+    let files = [
+        ("fixtures/groups.yaml", "- {name: x}\n- {name: y}\n"),
+        (
+            "fixtures/t.yaml",
+            "- {name: a, group: y}\n- {name: b, group: x, above_id: {name: a}, above_code: {name: a}}\n",
+        ),
+    ];
+    planned(&database, &files, &["seed"]);
+    let rows = "select t.name, g.name, a.name, b.name from t join groups g on g.id = t.group_id
+      left join t a on a.id = t.above_id left join t b on b.code = t.above_code order by 1";
+    assert_eq!(database.rows(rows), ["a|y|null|null", "b|x|a|a"]);
+}

@@ -685,3 +685,54 @@ fn foreign_keys_that_lead_back_through_tables_nobody_named_are_read_once() {
         &["x|old", "y|null"],
     );
 }
+
+#[test]
+fn a_sequence_that_an_old_default_names_as_text_is_raised_if_it_is_there() {
+    let database = Database::create();
+    database.execute(
+        "create sequence \"Old ids\";
+         create table t (id int primary key default nextval('public.\"Old ids\"'::text), name text not null unique);
+         create table gone (id int primary key default nextval('gone_ids'::text))",
+    );
+    let files = [("fixtures/t.yaml", "- {id: 7, name: a}\n"), ("fixtures/gone.yaml", "- {id: 7}\n")];
+    let directory = project(&files);
+    let output = Seedbed::new(directory.path()).variable("DATABASE_URL", &database.url()).run(&["seed"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    database.execute("insert into t (name) values ('b')");
+    assert_eq!(database.rows("select id, name from t order by id"), ["7|a", "8|b"]);
+}
+
+#[test]
+fn a_parent_s_fixture_may_have_no_rows() {
+    let database = Database::create();
+    database.execute(
+        "create table groups (id serial primary key, name text not null unique);
+         create table t (name text primary key, group_id int references groups);
+         insert into groups (name) values ('x')",
+    );
+    let files = [("fixtures/groups.yaml", "rows: []\n"), ("fixtures/t.yaml", "- {name: a, group: x}\n")];
+    let directory = project(&files);
+    for arguments in [&["seed", "--plan"][..], &["seed"]] {
+        let seedbed = Seedbed::new(directory.path()).variable("DATABASE_URL", &database.url());
+        let output = seedbed.run(arguments);
+        assert_eq!(output.status, "0", "{}", output.text);
+    }
+    assert_eq!(database.rows("select name, group_id from t"), ["a|1"]);
+}
+
+#[test]
+fn a_rule_that_writes_elsewhere_is_told_of_at_its_table() {
+    let database = Database::create();
+    database.execute(
+        "create table groups (name text primary key);
+         create table t (name text primary key); create table other (name text primary key);
+         create rule r as on insert to t where new.name > 'm' do instead insert into other values (new.name)",
+    );
+    let files = [("fixtures/groups.yaml", "- {name: a}\n"), ("fixtures/t.yaml", "- {name: z}\n")];
+    let directory = project(&files);
+    let output = Seedbed::new(directory.path()).variable("DATABASE_URL", &database.url()).run(&["seed"]);
+    assert_ne!(output.status, "0", "{}", output.text);
+    for words in ["fixtures/t.yaml:1:3", "seed the tables that it leads to"] {
+        assert!(output.text.contains(words), "{}", output.text);
+    }
+}

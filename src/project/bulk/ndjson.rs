@@ -22,6 +22,9 @@ use crate::project::yaml::{Content, Node, Scalar};
 /// The most different sets of names that the objects of a file may have.
 pub const STRUCTURES_MAX: usize = 1_000;
 
+/// How deep objects and lists are looked into. References and arrays do not go as far, and JSON may.
+const DEPTH_MAX: usize = 16;
+
 /// The names that an object has, and those in the objects within it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Structure {
@@ -102,7 +105,11 @@ impl<R: Read> Lines<R> {
     pub fn layout(&self) -> Result<Layout, Diagnostic> {
         let object = object(&self.text, &self.path, self.line)?;
         let source = place(&self.text, &self.path, self.line, Span::new(0, self.text.len())).source;
-        Ok(Layout { key: object.structure.key(), columns: object.members.columns(&self.text), source })
+        Ok(Layout {
+            key: object.structure.key(),
+            columns: object.members.columns(&self.text, DEPTH_MAX),
+            source,
+        })
     }
 
     /// The line that was read last, counted from 1.
@@ -183,7 +190,7 @@ impl Taken {
                 Some(Cow::Owned(serde_json::from_str(raw).map_err(|error| error.to_string())?))
             }
             (Taken::AsArray, Some(b'[')) => {
-                let Some(Content::List(items)) = node(raw).map(|node| node.content) else {
+                let Some(Content::List(items)) = node(raw, DEPTH_MAX).map(|node| node.content) else {
                     return Err("this list is too deep".to_owned());
                 };
                 let literal = array_literal(&items).ok_or("an array holds no objects")?;
@@ -200,14 +207,14 @@ impl Taken {
     }
 }
 
-/// A JSON value as a node without a place.
-fn node(raw: &str) -> Option<Node> {
-    let content = match raw.as_bytes().first()? {
+/// A JSON value as a node without a place, if it is not too deep.
+fn node(raw: &str, depth: usize) -> Option<Node> {
+    let content = match raw.as_bytes().first().filter(|_| depth > 0)? {
         b'n' => Content::Null,
         b'"' => Content::Scalar(serde_json::from_str(raw).ok()?, Scalar::Text),
         b'[' => {
             let items: Vec<&RawValue> = serde_json::from_str(raw).ok()?;
-            Content::List(items.into_iter().map(|item| node(item.get())).collect::<Option<_>>()?)
+            Content::List(items.into_iter().map(|item| node(item.get(), depth - 1)).collect::<Option<_>>()?)
         }
         b'{' => Content::Map(Vec::new()),
         _ => Content::Scalar(raw.to_owned(), Scalar::Number),
@@ -239,7 +246,7 @@ fn object<'a>(text: &'a [u8], path: &str, line: u64) -> Result<Object<'a>, Diagn
         .map_err(|error| ("this is not UTF-8".to_owned(), error.valid_up_to()))
         .and_then(|text| Members::parse(text).map_err(|(words, column)| (words, column.saturating_sub(1))));
     match members {
-        Ok(members) => Ok(Object { structure: members.structure(), members }),
+        Ok(members) => Ok(Object { structure: members.structure(DEPTH_MAX), members }),
         Err((words, at)) => {
             let at = at.min(text.trim_ascii_end().len().saturating_sub(1));
             Err(Diagnostic::error(format!("not JSON: {words}"))
@@ -270,16 +277,17 @@ impl<'a> Members<'a> {
         })
     }
 
-    fn structure(&self) -> Structure {
+    fn structure(&self, depth: usize) -> Structure {
         let within = |raw: &&RawValue| {
-            let is_object = raw.get().starts_with('{');
-            is_object.then(|| Members::parse(raw.get()).ok().map(|members| members.structure())).flatten()
+            let is_object = depth > 0 && raw.get().starts_with('{');
+            let members = is_object.then(|| Members::parse(raw.get()).ok()).flatten();
+            members.map(|members| members.structure(depth - 1))
         };
         let members = self.0.iter().map(|(name, raw)| (name.to_string(), within(raw)));
         Structure { members: members.collect() }
     }
 
-    fn columns(&self, line: &[u8]) -> Vec<FileColumn> {
+    fn columns(&self, line: &[u8], depth: usize) -> Vec<FileColumn> {
         let column = |(name, raw): (&Cow<str>, &&RawValue)| FileColumn {
             name: name.to_string(),
             name_span: match name {
@@ -287,8 +295,10 @@ impl<'a> Members<'a> {
                 Cow::Owned(_) => span_of(raw.get(), line),
             },
             span: span_of(raw.get(), line),
-            within: match raw.get().starts_with('{') {
-                true => Members::parse(raw.get()).map(|members| members.columns(line)).unwrap_or_default(),
+            within: match depth > 0 && raw.get().starts_with('{') {
+                true => Members::parse(raw.get())
+                    .map(|members| members.columns(line, depth - 1))
+                    .unwrap_or_default(),
                 false => Vec::new(),
             },
         };
@@ -379,6 +389,20 @@ mod tests {
         check(Taken::AsArray, "[\"a b\", null, [1]]", Ok(Some("{\"a b\",NULL,{\"1\"}}")));
         check(Taken::AsArray, "\"{1,2}\"", Ok(Some("{1,2}")));
         check(Taken::AsArray, "[{}]", Err("no objects"));
+        check(Taken::AsArray, &("[".repeat(100_000) + &"]".repeat(100_000)), Err("too deep"));
+    }
+
+    #[test]
+    fn deep_objects_are_looked_into_only_as_far_as_references_go() {
+        let text = format!("{}1{}\n", "{\"a\":".repeat(20_000), "}".repeat(20_000));
+        let mut lines = Lines::new(text.as_bytes(), "a.ndjson".to_owned());
+        let key = lines.next_structure().unwrap().unwrap().key();
+        assert_eq!(key.matches('a').count(), DEPTH_MAX + 1);
+        assert_eq!(lines.layout().unwrap().key, key);
+        let pick = Pick::from([(key, vec![(vec!["a".to_owned()], Taken::AsJson)])]);
+        let mut lines = Lines::new(text.as_bytes(), "a.ndjson".to_owned());
+        let record = lines.next(&pick).unwrap().unwrap();
+        assert_eq!(record.text(0).unwrap(), text[5..text.len() - 2]);
     }
 
     #[test]

@@ -122,6 +122,10 @@ where k.conrelid = to_regclass({table}::text) and k.conname = {name}::name"
 /// The table whose rows are to blame, when it cannot be said which of them is: the one that the
 /// server names, or the only one with a trigger that may have complained, or the only one.
 pub fn table<'a>(staged: &'a Staged, server: &ServerError) -> Option<&'a StagedTable> {
+    if server.sqlstate == "0A000" {
+        let is_quoted = |it: &&StagedTable| server.message.contains(&format!("\"{}\"", it.name));
+        return only(staged.tables.iter().filter(is_quoted));
+    }
     if !is_about_rows(server) {
         return None;
     }
