@@ -7,12 +7,14 @@
 pub mod catalog;
 pub mod cell;
 pub mod description;
+pub mod fact;
 pub mod fit;
 pub mod float;
 pub mod intake;
 pub mod names;
 pub mod quote;
 pub mod resolve;
+pub mod snapshot;
 pub mod staged;
 pub mod wrote;
 
@@ -24,6 +26,7 @@ use crate::project::values::Captured;
 use crate::project::yaml::{Content, Entry, Node, Scalar};
 use crate::step::Outcome;
 use description::Description;
+use fact::Fact;
 use intake::Unit;
 use wrote::Written;
 
@@ -138,6 +141,8 @@ pub enum Shape {
         /// How the step ends when none of them fails.
         outcome: Outcome,
     },
+    /// Facts that are found out one after the other; at least one.
+    Facts(Vec<Fact>),
 }
 
 /// A statement of the author's, with its parameters by number.
@@ -232,6 +237,21 @@ pub type JudgeSettled = Box<dyn Fn(&Answer) -> Result<(), Vec<Diagnostic>> + Sen
 pub type JudgeWritten = Box<dyn Fn(&Written) -> Option<Diagnostic> + Send + Sync>;
 
 impl Batch {
+    /// A batch of this shape, and nothing beside it.
+    pub fn of(access: Access, shape: Shape) -> Batch {
+        Batch {
+            access,
+            shape,
+            shortcut: None,
+            deletion: None,
+            settled: None,
+            capture: None,
+            permits: None,
+            warnings: Vec::new(),
+            refusals: &[],
+        }
+    }
+
     /// A batch whose statement is ready.
     pub fn ready(
         access: Access,
@@ -239,33 +259,31 @@ impl Batch {
         refusals: &'static [(&'static str, Outcome)],
         judge: Judge,
     ) -> Batch {
-        Batch {
-            access,
-            shape: Shape::Ready(Question { statement, judge }),
-            shortcut: None,
-            deletion: None,
-            settled: None,
-            capture: None,
-            permits: None,
-            warnings: Vec::new(),
-            refusals,
-        }
+        Batch { refusals, ..Batch::of(access, Shape::Ready(Question { statement, judge })) }
     }
 
-    /// What is sent first: the statement, or the query that is described.
-    pub fn first(&self) -> &Statement {
+    /// What is sent first: the statement, or the query that is described; nothing where that is not known.
+    pub fn first(&self) -> Option<&Statement> {
         match &self.shape {
-            Shape::Ready(question) => &question.statement,
-            Shape::Series { units, .. } => &units[0].statement,
-            Shape::Described { query, .. } => query,
-            Shape::Script { statements, .. } => &statements[0].query,
+            Shape::Ready(question) => Some(&question.statement),
+            Shape::Series { units, .. } => Some(&units[0].statement),
+            Shape::Described { query, .. } => Some(query),
+            Shape::Script { statements, .. } => Some(&statements[0].query),
+            Shape::Facts(facts) => facts.iter().find_map(|fact| match fact {
+                Fact::Asked(asked) => Some(&asked.statement),
+                Fact::Tried(tried) => tried.batch.first(),
+                Fact::Kept(_) => None,
+            }),
         }
     }
 }
 
 impl fmt::Debug for Batch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Batch").field("statement", &self.first().sql).finish_non_exhaustive()
+        formatter
+            .debug_struct("Batch")
+            .field("statement", &self.first().map(|first| &first.sql))
+            .finish_non_exhaustive()
     }
 }
 

@@ -71,6 +71,7 @@ fn definitions() -> Map<String, Value> {
     define("count", json!({ "anyOf": [{ "type": ["integer", "string"] }, refer("expected")] }));
     let written = ["inserted", "updated", "deleted"].map(|key| (key, refer("count")));
     define("written", json!({ "anyOf": [closed(written, &[]), refer("expected")] }));
+    define("counted", counted());
     define("changes", json!({ "type": "object", "additionalProperties": refer("written") }));
     define("refusal", refused());
     define("step", step());
@@ -241,9 +242,17 @@ pub fn of_kind(kind: &str, key: &str) -> Option<Value> {
         (_, "row" | "where" | "set") => refer("row"),
         (_, "rows") => refer("rows"),
         ("verify", "exists" | "absent") => object_of("row_or_rows"),
-        ("verify", "count") => object_of("count"),
+        ("verify", "count") => json!({ "anyOf": [object_of("count"), list_of("counted")] }),
+        ("verify", "matches" | "equals" | "unchanged" | "except" | "idempotent") => refer("names"),
+        ("verify", "since") => refer("text"),
         _ => return None,
     })
+}
+
+/// The number of rows of one table that have certain values.
+fn counted() -> Value {
+    json!({ "type": "object", "properties": { "where": refer("row") }, "additionalProperties": refer("count"),
+        "minProperties": 1, "maxProperties": 2 })
 }
 
 fn modes() -> Value {

@@ -145,6 +145,11 @@ pub trait Action: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The earlier step that it compares tables with, if it names one.
+    fn since(&self) -> Option<&Name> {
+        None
+    }
+
     /// The fixtures that are written in the step itself.
     fn fixtures_written(&self) -> &[Fixture] {
         &[]

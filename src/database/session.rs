@@ -7,6 +7,7 @@
 
 mod bound;
 mod copy;
+mod sequences;
 mod transaction;
 mod wait;
 mod written;
@@ -30,6 +31,7 @@ use crate::plan::wrote::{Named, Wrote};
 use crate::plan::{Access, Answer, Found, Statement};
 use bound::Bound;
 pub use copy::Copied;
+pub use sequences::{Standing, moved};
 use wait::{Hurry, lost, receive};
 
 /// Limits of one session.

@@ -1,6 +1,7 @@
 //! One try of one step: a transaction, judged inside it.
 
 use super::explain;
+use super::marks::Marks;
 use super::work::work;
 use crate::database::error::Error;
 use crate::database::ledger::Entry;
@@ -38,11 +39,12 @@ pub fn attempt<'b>(
     batch: &'b Batch,
     entered: (&Entry, &str),
     deleted_max: Option<u64>,
+    marks: &Marks,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Failure<'b>> {
     let limits = session.limits;
     session.limits.statement = step.control.timeout.unwrap_or(limits.statement);
-    let ended = transaction(session, step, batch, entered, deleted_max, emit);
+    let ended = transaction(session, step, batch, entered, deleted_max, marks, emit);
     session.limits = limits;
     ended
 }
@@ -53,9 +55,15 @@ fn transaction<'b>(
     batch: &'b Batch,
     (entry, name): (&Entry, &str),
     deleted_max: Option<u64>,
+    marks: &Marks,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Ended, Failure<'b>> {
-    let mut first = format!("set local application_name = {};\n", literal(name));
+    let mut first = match (&batch.shape, batch.access) {
+        // Facts of several looks are facts of one moment.
+        (Shape::Facts(_), Access::Read) => session.repeatable(),
+        _ => String::new(),
+    };
+    first.push_str(&format!("set local application_name = {};\n", literal(name)));
     let mut schema = String::new();
     if batch.access == Access::Write {
         schema = session.schema().map_err(Failure::Begin)?;
@@ -83,7 +91,7 @@ fn transaction<'b>(
         },
         None => None,
     };
-    let worked = work(session, batch, expects_refusal, emit)?;
+    let worked = work(session, batch, expects_refusal, (marks, step.links.since), emit)?;
     let mut judgement = match worked.judged {
         Ok(judgement) => judgement,
         Err(wrong) => {

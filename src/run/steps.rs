@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::marks::Marks;
 use super::{Run, Stop, Story};
 use crate::database::ledger::Entry;
 use crate::plan::Batch;
@@ -30,7 +31,9 @@ impl Run<'_> {
         let mut captured: Arc<BTreeMap<String, Captured>> = Arc::default();
         // The cases of one step are run whatever becomes of each.
         let mut failed_case = None;
-        for (step, batch) in story.steps.iter().zip(batches) {
+        let mut marks = Marks::of(story.steps, batches);
+        self.mark(None, &mut marks)?;
+        for (at, (step, batch)) in story.steps.iter().zip(batches).enumerate() {
             self.steps_begun += 1;
             let mut report = blank(step);
             let may_run = match step.control.is_final {
@@ -47,13 +50,18 @@ impl Run<'_> {
                 report.end = End::Skipped;
                 report.detail = reason;
             } else if may_run {
-                stops.extend(self.run_step(story, step, batch.as_ref(), &captured, &mut report).err());
+                stops.extend(
+                    self.run_step(story, (step, batch.as_ref()), &captured, &marks, &mut report).err(),
+                );
                 if held && !report.end.is_accepted() {
                     (held, failed_case) = (false, step.links.case_of);
                 }
                 if let (Some(id), Some(row)) = (&step.control.id, report.captured.take()) {
                     Arc::make_mut(&mut captured).insert(id.text.clone(), row);
                 }
+            }
+            if report.end.is_accepted() || report.end == End::Skipped {
+                stops.extend(self.mark(Some(at), &mut marks).err());
             }
             (self.emit)(Event::StepEnded(&report));
             reports.push(report);
@@ -74,9 +82,9 @@ impl Run<'_> {
     fn run_step(
         &mut self,
         story: &Story,
-        step: &Step,
-        batch: Option<&Batch>,
+        (step, batch): (&Step, Option<&Batch>),
         captured: &Arc<BTreeMap<String, Captured>>,
+        marks: &Marks,
         report: &mut StepReport,
     ) -> Result<(), Stop> {
         (self.emit)(Event::StepBegun { kind: step.kind.name, title: &step.title.text });
@@ -92,8 +100,8 @@ impl Run<'_> {
         let entry = self.entry(story, step);
         let started = Instant::now();
         let result = match &step.control.eventually {
-            Some(polling) => self.poll(step, batch, &entry, polling, report),
-            None => self.step(step, batch, &entry, report),
+            Some(polling) => self.poll((step, batch), &entry, polling, marks, report),
+            None => self.step(step, batch, &entry, marks, report),
         };
         report.diagnostics.extend(batch.warnings.iter().cloned());
         self.tell_notices();
@@ -105,10 +113,10 @@ impl Run<'_> {
     /// own, and what it sees is new; an error would be the same again.
     fn poll(
         &mut self,
-        step: &Step,
-        batch: &Batch,
+        (step, batch): (&Step, &Batch),
         entry: &Entry,
         polling: &Polling,
+        marks: &Marks,
         report: &mut StepReport,
     ) -> Result<(), Stop> {
         let started = Instant::now();
@@ -116,7 +124,7 @@ impl Run<'_> {
         let mut tries = 0;
         loop {
             let mut look = blank(step);
-            let result = self.step(step, batch, entry, &mut look);
+            let result = self.step(step, batch, entry, marks, &mut look);
             looks += 1;
             tries += look.attempts;
             *report = StepReport { attempts: tries, ..look };

@@ -2,11 +2,12 @@
 
 use super::attempt::{Failure, attempt};
 use super::ending::finish;
+use super::marks::Marks;
 use super::{Run, Stop, explain, refusal};
 use crate::database::error::{Class, Error, Phase};
 use crate::database::ledger::Entry;
 use crate::database::retry::Attempts;
-use crate::plan::{Access, Batch};
+use crate::plan::{Access, Batch, Statement};
 use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::{End, StepReport};
@@ -20,6 +21,7 @@ impl Run<'_> {
         step: &Step,
         batch: &Batch,
         entry: &Entry,
+        marks: &Marks,
         report: &mut StepReport,
     ) -> Result<(), Stop> {
         let mut attempts = Attempts::begin(self.work.retry);
@@ -44,7 +46,8 @@ impl Run<'_> {
             let mut compiled = None;
             let mut asked = batch.first();
             let mut has_begun = true;
-            let (error, phase) = match attempt(session, step, batch, (entry, &name), deleted_max, self.emit) {
+            let tried = attempt(session, step, batch, (entry, &name), deleted_max, marks, self.emit);
+            let (error, phase) = match tried {
                 Ok(ended) => {
                     finish(step, ended, report);
                     return Ok(());
@@ -69,7 +72,7 @@ impl Run<'_> {
                 }
                 Err(Failure::Work(error)) => (error, Phase::Work),
                 Err(Failure::Asked(error, statement)) => {
-                    asked = statement;
+                    asked = Some(statement);
                     (error, Phase::Work)
                 }
             };
@@ -102,7 +105,8 @@ impl Run<'_> {
             if !error.leaves_session_usable() {
                 return Err(self.stop(&error));
             }
-            let statement = compiled.as_ref().unwrap_or(asked);
+            let nothing = Statement::default();
+            let statement = compiled.as_ref().or(asked).unwrap_or(&nothing);
             let access = batch.access;
             let told = match refused.zip(differences) {
                 Some(((_, server), differences)) => refusal::another(step, server, differences),

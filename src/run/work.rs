@@ -2,6 +2,8 @@
 
 use super::attempt::Failure;
 use super::bulk::{self, Broken};
+use super::facts;
+use super::marks::{Mark, Marks};
 use crate::database::error::Error;
 use crate::database::session::Session;
 use crate::plan::intake::Unit;
@@ -38,6 +40,7 @@ pub fn work<'b>(
     session: &mut Session,
     batch: &'b Batch,
     expects_refusal: bool,
+    marks: (&Marks, Mark),
     emit: &mut dyn FnMut(Event),
 ) -> Result<Worked<'b>, Failure<'b>> {
     match &batch.shape {
@@ -60,6 +63,7 @@ pub fn work<'b>(
         Shape::Described { query, guess, quick, compile } => {
             described(session, query, guess.as_ref(), quick, compile).map(Worked::from)
         }
+        Shape::Facts(all) => facts::find_out(session, all, marks, emit).map(Worked::from),
         Shape::Script { statements, outcome } => script(session, statements, *outcome).map(Worked::from),
     }
 }

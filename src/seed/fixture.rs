@@ -9,7 +9,7 @@ use crate::plan::catalog::{IndexKey, Table, TableKind};
 use crate::plan::resolve::Resolver;
 use crate::project::bulk::Bulk;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
-use crate::project::fixture::exact::{Exact, Scope};
+use crate::project::fixture::exact::{DeleteMax, Exact, Scope};
 use crate::project::fixture::{Fixture, Mode, place};
 use crate::project::source::{Name, Place, Source};
 use crate::project::value::Row;
@@ -138,6 +138,21 @@ pub fn load<'c>(
         load.check_key(key, problems);
     }
     Ok(Some(load))
+}
+
+/// Lets a load answer for all rows of the fixture's scope, or of the table if it has none, however many they are.
+pub fn close<'c>(
+    load: &mut Load<'c>,
+    fixture: &Fixture,
+    resolver: Resolver<'c, '_>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let said = fixture.said(|it| it.exact.as_ref());
+    let scope = match said {
+        Some((exact, source)) => removal(exact, load.table, Resolver { source, ..resolver }, problems).scope,
+        None => Vec::new(),
+    };
+    load.removal = Some(Removal { scope, delete_max: DeleteMax::Rows(u64::MAX), place: load.place.clone() });
 }
 
 /// Refuses what a relation that is no table does not take.

@@ -4,12 +4,13 @@
 //! loads would have written is taken for written, so that later ones find their parents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::file::filled;
-use super::finding::{Finding, diagnostics};
+use super::finding::{Finding, Obstacle, diagnostics};
 use super::identify::{Aim, same_key};
 use super::intake::intake;
-use super::load::{Group, Load, Rule};
+use super::load::{Group, Load, Places, Rule};
 use super::lookup::{Lookups, Operand};
 use super::problems::{problems, problems_select};
 use super::{remove, unit};
@@ -18,7 +19,7 @@ use crate::plan::intake::Intake;
 use crate::plan::quote::{identifier, literal};
 use crate::plan::resolve::{Origin, Target};
 use crate::plan::{Answer, Statement, number, text};
-use crate::project::bulk::FoundRow;
+use crate::project::bulk::{Bulk, FoundRow, Pick};
 use crate::project::diagnostic::Diagnostic;
 use crate::project::source::Place;
 
@@ -28,9 +29,8 @@ pub const ROWS_TOLD_MAX: usize = 1_000;
 const FILE_ROWS_TOLD_MAX: usize = 20;
 
 /// A look that can be taken.
-pub struct Look<'c> {
-    loads: Vec<Load<'c>>,
-    own: usize,
+pub struct Look {
+    loads: Vec<Told>,
     /// The files whose rows it needs.
     pub intakes: Vec<Intake>,
     /// What is asked.
@@ -83,11 +83,11 @@ pub enum ChangeKind {
     Delete,
 }
 
-impl<'c> Look<'c> {
+impl Look {
     /// A look at what `own` loads would do behind those `before` them.
     ///
     /// Fails for tables whose keys refer to each other in a circle.
-    pub fn new(before: Vec<Load<'c>>, own: Vec<Load<'c>>) -> Result<Look<'c>, Diagnostic> {
+    pub fn new<'c>(before: Vec<Load<'c>>, own: Vec<Load<'c>>) -> Result<Look, Diagnostic> {
         let first = before.len();
         let mut loads: Vec<Load> = before.into_iter().chain(own).collect();
         unit::number(&mut loads);
@@ -110,21 +110,32 @@ impl<'c> Look<'c> {
             .filter_map(|(load, group)| group.file.as_ref().map(|file| intake(load, group, file, &lookups)));
         let intakes = intakes.collect();
         let finding = Finding::of(&loads, &lookups);
-        Ok(Look { own: first, intakes, statement, finding, loads })
+        let told = loads.drain(first..).map(Told::of).collect();
+        Ok(Look { intakes, statement, finding, loads: told })
+    }
+
+    /// What is asked, for somebody else to ask it.
+    pub fn take_statement(&mut self) -> Statement {
+        std::mem::take(&mut self.statement)
     }
 
     /// What the answer foresees for each own load, or what would keep them from being applied.
     pub fn read(&self, answer: &Answer) -> Result<Vec<Foreseen>, Vec<Diagnostic>> {
-        let obstacles = self.finding.obstacles(answer);
-        if !obstacles.is_empty() {
-            return Err(diagnostics(obstacles));
-        }
-        Ok(self.loads[self.own..].iter().map(|load| self.foreseen(load, answer)).collect())
+        self.judge(answer).map_err(diagnostics)
     }
 
-    fn foreseen(&self, load: &Load, answer: &Answer) -> Foreseen {
+    /// The same, with what the obstacles are.
+    pub fn judge(&self, answer: &Answer) -> Result<Vec<Foreseen>, Vec<Obstacle>> {
+        let obstacles = self.finding.obstacles(answer);
+        if !obstacles.is_empty() {
+            return Err(obstacles);
+        }
+        Ok(self.loads.iter().map(|load| self.foreseen(load, answer)).collect())
+    }
+
+    fn foreseen(&self, load: &Told, answer: &Answer) -> Foreseen {
         let mut foreseen = Foreseen {
-            table: load.table.name.clone(),
+            table: load.table.clone(),
             place: load.place.clone(),
             inserted: 0,
             updated: 0,
@@ -154,7 +165,7 @@ impl<'c> Look<'c> {
                 .as_ref()
                 .map_or((true, 0, 0), |place| (false, place.source.line_first, place.span.start))
         });
-        foreseen.is_skipped = load.rule == Rule::TableIsEmpty && foreseen.inserted == 0 && there > 0;
+        foreseen.is_skipped = load.is_if_empty && foreseen.inserted == 0 && there > 0;
         foreseen
     }
 }
@@ -209,7 +220,7 @@ fn asked(load: &Load, lookups: &Lookups) -> Vec<String> {
         count("delete_count", vec![remove::wanted(load, lookups)]);
     }
     let key = |name: &&str| format!("{}, t.{}::text", literal(name), identifier(name));
-    let keys: Vec<String> = load.key.iter().map(key).collect();
+    let keys: Vec<String> = telling(load).iter().map(key).collect();
     let told = format!("json_build_array(json_build_object({}))::text", keys.join(", "));
     for group in load.groups.iter().filter(|group| group.is_removed) {
         selects.push(format!(
@@ -226,6 +237,19 @@ fn asked(load: &Load, lookups: &Lookups) -> Vec<String> {
         ));
     }
     selects
+}
+
+/// The columns that a row which nobody names is told by: those of the key, or else as many as can be read.
+fn telling<'c>(load: &Load<'c>) -> Vec<&'c str> {
+    const COLUMNS_MAX: usize = 8;
+    let primary = load.table.keys.iter().find(|key| key.primary);
+    match primary.filter(|_| load.key.is_empty()) {
+        Some(primary) => primary.columns.iter().map(String::as_str).collect(),
+        None if load.key.is_empty() => {
+            load.table.columns.iter().take(COLUMNS_MAX).map(|column| column.name.as_str()).collect()
+        }
+        None => load.key.clone(),
+    }
 }
 
 /// The columns of a group that are compared with what is there: names, and what they have and would get.
@@ -251,26 +275,25 @@ fn compared<'c>(
         .collect()
 }
 
-fn inserted(load: &Load, found: &Found, row: usize, group: &str) -> Option<Change> {
+fn inserted(load: &Told, found: &Found, row: usize, group: &str) -> Option<Change> {
     let group = load.groups.get(group.parse::<usize>().ok()?)?;
     let (values, place) = told(load, group, found, row, |_| true)?;
     Some(Change { kind: ChangeKind::Insert, place, values, cells: Vec::new() })
 }
 
 /// Adds a cell to the change of its row.
-fn updated(load: &Load, found: &Found, row: &[Option<String>], changes: &mut Vec<Change>) {
+fn updated(load: &Told, found: &Found, row: &[Option<String>], changes: &mut Vec<Change>) {
     let told_cell: Option<(usize, Option<String>, Option<String>)> = serde_json::from_str(text(row, 4)).ok();
     let Some((group, old, new)) = told_cell else { return };
     let Some(group) = load.groups.get(group) else { return };
-    let is_key = |columns: &[&str]| columns.iter().any(|name| load.key.contains(name));
+    let is_key = |columns: &[String]| columns.iter().any(|name| load.key.contains(name));
     let Some((values, place)) = told(load, group, found, number(row, 2), is_key) else { return };
     // The id of a parent that is still to be inserted is not known yet; how it is named is.
-    let parents = told(load, group, found, number(row, 2), |columns| columns.contains(&text(row, 3)));
+    let parents =
+        told(load, group, found, number(row, 2), |columns| columns.iter().any(|name| name == text(row, 3)));
     let named = parents.and_then(|(values, _)| values.into_iter().next()?.1.filter(|it| it.starts_with('{')));
-    let is_reference = group
-        .targets()
-        .iter()
-        .any(|it| matches!(it, Target::Reference { .. }) && it.columns().contains(&text(row, 3)));
+    let is_reference =
+        group.values().iter().any(|it| it.is_reference && it.columns.iter().any(|name| name == text(row, 3)));
     let cell = (text(row, 3).to_owned(), old, named.filter(|_| is_reference).or(new));
     let is_same = |change: &&mut Change| change.kind == ChangeKind::Update && change.place == place;
     match changes.iter_mut().find(is_same) {
@@ -290,12 +313,12 @@ fn deleted(row: &[Option<String>]) -> Change {
 type Found = BTreeMap<usize, FoundRow>;
 
 /// The rows of a load's file that an answer speaks of, all read at once.
-fn found(load: &Load, answer: &Answer) -> Found {
+fn found(load: &Told, answer: &Answer) -> Found {
     let of_load = answer.iter().filter(|row| number(row, 1) == load.number);
     let told = of_load.filter(|row| matches!(text(row, 0), "insert" | "update"));
     let numbers: BTreeSet<usize> = told.map(|row| number(row, 2)).collect();
-    let files = load.groups.iter().filter(|group| group.is_in_file()).filter_map(|group| group.file.as_ref());
-    files.flat_map(|file| file.bulk.found(&numbers, &file.pick)).collect()
+    let files = load.groups.iter().filter_map(|group| group.file.as_ref());
+    files.flat_map(|(bulk, pick)| bulk.found(&numbers, pick)).collect()
 }
 
 /// Values of a row, by their names.
@@ -303,29 +326,103 @@ type Values = Vec<(String, Option<String>)>;
 
 /// What a row gives in the columns that are wanted, and where it stands.
 fn told(
-    load: &Load,
-    group: &Group,
+    load: &Told,
+    group: &ToldGroup,
     found: &Found,
     row: usize,
-    is_wanted: impl Fn(&[&str]) -> bool,
+    is_wanted: impl Fn(&[String]) -> bool,
 ) -> Option<(Values, Option<Place>)> {
-    if group.is_in_file() {
+    if group.file.is_some() {
         let found = found.get(&row)?;
-        let targets = group.targets().iter().filter(|target| is_wanted(&target.columns()));
-        let values = targets.map(|target| {
-            let (name, value) = value(target);
-            let is_null = matches!(target, Target::Plain { .. })
+        let values = group.values().iter().filter(|value| is_wanted(&value.columns)).map(|value| {
+            let is_null = value.is_plain
                 && value
+                    .text
                     .as_ref()
-                    .and_then(|value| filled(value, &found.texts).1)
+                    .and_then(|text| filled(text, &found.texts).1)
                     .is_some_and(|at| found.texts[at].is_none());
-            (name, value.filter(|_| !is_null).map(|value| filled(&value, &found.texts).0))
+            let text = value.text.as_ref().filter(|_| !is_null);
+            (value.name.clone(), text.map(|text| filled(text, &found.texts).0))
         });
         return Some((values.collect(), found.place()));
     }
-    let (_, targets) = group.rows.iter().find(|(number, _)| *number == row)?;
-    let targets = targets.iter().filter(|target| is_wanted(&target.columns()));
-    Some((targets.map(value).collect(), load.places.get(row)))
+    let (_, values) = group.rows.iter().find(|(number, _)| *number == row)?;
+    let values = values.iter().filter(|value| is_wanted(&value.columns));
+    let values = values.map(|value| (value.name.clone(), value.text.clone()));
+    Some((values.collect(), load.places.get(row)))
+}
+
+/// What has to be known of a load when the answer is there.
+struct Told {
+    number: usize,
+    table: String,
+    place: Place,
+    is_if_empty: bool,
+    key: Vec<String>,
+    groups: Vec<ToldGroup>,
+    places: Places,
+}
+
+/// Rows of the same columns.
+struct ToldGroup {
+    rows: Vec<(usize, Vec<ToldValue>)>,
+    /// The file they stand in, if it is one of their own.
+    file: Option<(Arc<Bulk>, Pick)>,
+}
+
+/// A value that a row gives.
+struct ToldValue {
+    columns: Vec<String>,
+    name: String,
+    text: Option<String>,
+    is_plain: bool,
+    is_reference: bool,
+}
+
+impl Told {
+    fn of(load: Load) -> Told {
+        let group = |group: &Group| ToldGroup {
+            file: group
+                .file
+                .as_ref()
+                .filter(|_| group.is_in_file())
+                .map(|file| (file.bulk.clone(), file.pick.clone())),
+            rows: group
+                .rows
+                .iter()
+                .map(|(number, targets)| (*number, targets.iter().map(ToldValue::of).collect()))
+                .collect(),
+        };
+        Told {
+            number: load.number,
+            table: load.table.name.clone(),
+            place: load.place.clone(),
+            is_if_empty: load.rule == Rule::TableIsEmpty,
+            key: load.key.iter().map(|name| (*name).to_owned()).collect(),
+            groups: load.groups.iter().map(group).collect(),
+            places: load.places,
+        }
+    }
+}
+
+impl ToldGroup {
+    /// What its rows give, by the example of the first.
+    fn values(&self) -> &[ToldValue] {
+        self.rows.first().map_or(&[], |(_, values)| values)
+    }
+}
+
+impl ToldValue {
+    fn of(target: &Target) -> ToldValue {
+        let (name, text) = value(target);
+        ToldValue {
+            columns: target.columns().into_iter().map(str::to_owned).collect(),
+            name,
+            text,
+            is_plain: matches!(target, Target::Plain { .. }),
+            is_reference: matches!(target, Target::Reference { .. }),
+        }
+    }
 }
 
 /// A value by the name it is written with.

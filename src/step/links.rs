@@ -19,6 +19,8 @@ pub struct Links {
     pub is_captured: bool,
     /// The step that it is a case of, by its number in the file; its cases run whatever becomes of each.
     pub case_of: Option<usize>,
+    /// The step behind which it compares tables with what they were, by its number; otherwise the start.
+    pub since: Option<usize>,
     /// How to read it again, when all values are known.
     pub late: Option<Late>,
 }

@@ -2,6 +2,8 @@
 
 use super::read::kind_named;
 use super::{Kind, Outcome};
+use crate::project::diagnostic::did_you_mean;
+use crate::project::source::Name;
 use crate::project::values::Capturing;
 use crate::project::yaml::{Content, Entry, Node};
 
@@ -50,6 +52,31 @@ impl Outline {
         };
         let by_id = outlines.iter().position(|outline| is_named(outline, &outline.id));
         by_id.or_else(|| outlines.iter().position(|outline| is_named(outline, &outline.title)))
+    }
+
+    /// Whether a step of number `at` calls it so.
+    fn is_called(&self, name: &str, outlines: &[Outline], at: usize) -> bool {
+        self.scope == outlines[at].scope && self.names().any(|own| own == name)
+    }
+
+    /// The number of the last step that comes before the one of number `at`, and that it calls so. A step of
+    /// several cases is over with the last of them.
+    pub fn find_before(outlines: &[Outline], at: usize, name: &Name) -> Result<usize, (String, String)> {
+        let help = "name an earlier step by its id or title, or leave `since` out for the start".to_owned();
+        let text = &name.text;
+        let is_called = |outline: &Outline| outline.is_called(text, outlines, at);
+        if is_called(&outlines[at]) {
+            return Err(("a step cannot be compared with itself".to_owned(), help));
+        }
+        if let Some(before) = outlines[..at].iter().rposition(is_called) {
+            return Ok(before);
+        }
+        if outlines[at..].iter().any(is_called) {
+            return Err((format!("`{text}` comes later"), help));
+        }
+        let own = outlines[..at].iter().filter(|outline| outline.scope == outlines[at].scope);
+        let near = did_you_mean(text, own.flat_map(Outline::names));
+        Err((format!("no step is called `{text}`"), near.unwrap_or(help)))
     }
 
     /// What it is called.

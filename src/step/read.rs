@@ -62,9 +62,17 @@ impl Step {
         let written = if may_be_late { rest.clone() } else { Vec::new() };
         let rest = reading.fill_all(rest);
         let action = (kind.parse)(reading, head, rest);
+        let since = action.as_ref().and_then(|action| action.since().cloned());
+        let since = since.and_then(|name| match Outline::find_before(among.0, among.1, &name) {
+            Ok(at) => Some(at),
+            Err((message, help)) => {
+                reading.problem_help(name.span, message, help);
+                None
+            }
+        });
         let values = &reading.values;
         let late = values.is_late.then(|| Late { entries: written, head, values: values.clone() });
-        let links = Links { taken: values.taken.clone(), late, ..Links::default() };
+        let links = Links { taken: values.taken.clone(), since, late, ..Links::default() };
         if let (Some(polling), Some(true)) = (&control.eventually, action.as_ref().map(|it| it.writes())) {
             let help = "let an `assert` or `verify` behind it wait for what it brings about";
             reading.problem_help(polling.span, "only steps that look can look again", help);

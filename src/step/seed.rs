@@ -103,19 +103,7 @@ impl Seed {
 
 impl Action for Seed {
     fn check(&self, project: &Project, source: &Arc<Source>, problems: &mut Vec<Diagnostic>) {
-        for name in &self.fixtures {
-            if project.fixtures_named(&name.text).next().is_none() {
-                let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
-                problems.push(
-                    Diagnostic::error(format!("there is no fixture `{}`", name.text))
-                        .at(source, name.span)
-                        .help(
-                            did_you_mean(&name.text, known)
-                                .unwrap_or_else(|| format!("write it: `seedbed new fixture {}`", name.text)),
-                        ),
-                );
-            }
-        }
+        check_fixtures(&self.fixtures, project, source, problems);
         for fixture in self.all(project) {
             let named = self.fixtures.iter().find(|name| name.text == fixture.name);
             let span = named.map_or(fixture.table.span, |name| name.span);
@@ -270,8 +258,24 @@ impl Seed {
     }
 }
 
+/// Notes fixtures that are not there.
+pub fn check_fixtures(
+    names: &[Name],
+    project: &Project,
+    source: &Arc<Source>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    for name in names.iter().filter(|name| project.fixtures_named(&name.text).next().is_none()) {
+        let known = project.fixtures.iter().map(|fixture| fixture.name.as_str());
+        let help = did_you_mean(&name.text, known)
+            .unwrap_or_else(|| format!("write it: `seedbed new fixture {}`", name.text));
+        let problem = Diagnostic::error(format!("there is no fixture `{}`", name.text));
+        problems.push(problem.at(source, name.span).help(help));
+    }
+}
+
 /// The tables that a fixture names.
-fn tables(fixture: &Fixture) -> impl Iterator<Item = &str> {
+pub fn tables(fixture: &Fixture) -> impl Iterator<Item = &str> {
     let links = fixture.refs.iter().map(|link| link.table.text.as_str());
     std::iter::once(fixture.table.text.as_str()).chain(links)
 }

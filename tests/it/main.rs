@@ -10,6 +10,7 @@ mod controls;
 mod converging;
 mod faults;
 mod instructions;
+mod keeping;
 mod keys;
 mod mutation;
 mod output;

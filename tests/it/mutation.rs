@@ -135,6 +135,12 @@ fn mutations(text: &str, ends: &[(String, String)]) -> Vec<Mutation> {
         }
         for entry in step.iter().filter(|entry| EXPECTATIONS.contains(&entry.key.as_str())) {
             let is_of_assert = kind.name == "assert";
+            if let ("verify", "count", Content::List(items)) =
+                (kind.name, entry.key.as_str(), &entry.value.content)
+            {
+                items.iter().for_each(|item| nodes(text, item, false, &mut found));
+                continue;
+            }
             if entry.key != "exists" && !is_of_assert && entry.key != "count" {
                 continue; // Rows that are written, not expected.
             }
@@ -145,6 +151,7 @@ fn mutations(text: &str, ends: &[(String, String)]) -> Vec<Mutation> {
                 _ => nodes(text, &entry.value, is_of_assert, &mut found),
             }
         }
+        fixtures_and_tables(&step, &mut found);
         for entry in step.iter().filter(|entry| entry.key == "changes") {
             changes(text, &entry.value, &mut found);
         }
@@ -154,6 +161,31 @@ fn mutations(text: &str, ends: &[(String, String)]) -> Vec<Mutation> {
         }
     }
     found
+}
+
+/// Names other fixtures, other tables and other times: `strangers` are not there, `staff` has changed since the
+/// step `start`.
+fn fixtures_and_tables(step: &[Entry], found: &mut Vec<Mutation>) {
+    let is_since_start = step.iter().any(|entry| {
+        entry.key == "since" && matches!(&entry.value.content, Content::Scalar(name, _) if name == "start")
+    });
+    for entry in step {
+        let other = match entry.key.as_str() {
+            "matches" | "equals" | "idempotent" => "strangers",
+            "unchanged" if is_since_start => "staff",
+            "except" if is_since_start => "teams",
+            "since" if !is_since_start => "start",
+            _ => continue,
+        };
+        let names = match &entry.value.content {
+            Content::List(items) => items.iter().collect(),
+            _ => vec![&entry.value],
+        };
+        found.extend(names.iter().map(|name| Mutation { span: name.span.range(), by: other.to_owned() }));
+        if entry.key == "matches" {
+            found.push(Mutation { span: entry.key_span.range(), by: "equals".to_owned() });
+        }
+    }
 }
 
 /// Changes what a step may write: each number, each table that it names, and what is left out.

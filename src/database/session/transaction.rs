@@ -132,6 +132,24 @@ impl Session {
         written::FILES
     }
 
+    /// The same in a transaction that has begun.
+    pub fn watch(&mut self) -> Result<(), Error> {
+        let sql = format!("{}\n{}", written::count("true"), written::FILES);
+        let answer = self.simple(sql, self.limits.statement)?;
+        self.before = written::read(&answer);
+        self.files = written::files(&answer);
+        Ok(())
+    }
+
+    /// What lets all statements of a transaction that only reads see the same; it comes first. Where all of
+    /// the run is one transaction, nothing can.
+    pub fn repeatable(&self) -> String {
+        match self.is_rehearsal {
+            true => String::new(),
+            false => "set transaction isolation level repeatable read;\n".to_owned(),
+        }
+    }
+
     /// Lets deferred triggers do their work, and says what the transaction has written. It has begun with
     /// [`Session::watching`].
     pub fn everything_written(&mut self) -> Result<Written, Error> {
