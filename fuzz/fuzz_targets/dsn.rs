@@ -11,7 +11,9 @@ fuzz_target!(|text: &str| {
         match Dsn::parse(&text, &nobody) {
             Ok(dsn) => {
                 dsn.config();
-                assert!(!dsn.name().contains(canary) || !text.contains(&format!(":{canary}@")));
+                // What stands elsewhere as well is no secret.
+                let is_secret = text.contains(&format!(":{canary}@")) && text.matches(canary).count() == 1;
+                assert!(!is_secret || !dsn.name().contains(canary));
             }
             Err(error) => assert!(!format!("{error} {error:?}").contains(canary)),
         }

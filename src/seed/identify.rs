@@ -199,8 +199,20 @@ fn is_new(load: &Load, group: &Group, lookups: &Lookups) -> String {
 pub fn same_key(load: &Load, group: &Group, lookups: &Lookups, alias: &str, joining_early: bool) -> String {
     let values = key_values(load, group, lookups, alias, joining_early);
     let Some(index) = load.index else {
+        let given = &lookups.groups[&group.suffix].given;
+        let is_in_file = |column: &Column| match given.iter().find(|(name, _)| *name == column.name) {
+            Some((_, Operand::Leaf(number))) => {
+                group.file.as_ref().is_some_and(|file| matches!(file.columns.get(number - 1), Some(Some(_))))
+            }
+            _ => false,
+        };
         let same = |(column, value): (&Column, String)| {
-            column.is_same(&format!("t.{}", identifier(&column.name)), &value)
+            let own = format!("t.{}", identifier(&column.name));
+            // No value of a file's key is NULL, and the server finds fast only what is equal.
+            match is_in_file(column) {
+                true => format!("{} = {}", column.comparable(&own), column.comparable(&value)),
+                false => column.is_same(&own, &value),
+            }
         };
         return values.into_iter().map(same).collect::<Vec<_>>().join(" and ");
     };

@@ -501,15 +501,20 @@ fn many_rows_find_their_parents_among_each_other() {
 
 /// Each row would be looked for in the whole table, if that was not done for all at once.
 #[test]
-fn a_key_needs_no_index_where_rows_are_many() {
-    let database = Database::create();
-    database.execute("create table t (code text not null, size int)");
+fn a_key_needs_neither_index_nor_not_null_where_rows_are_many() {
     let rows: String = (1..=30_000).map(|n| format!("c{n},{n}\n")).collect();
     let file = format!("code,size\n{rows}");
-    let files = [("t.yaml", "key: code\nmode: upsert\nfrom: t.csv\n"), ("t.csv", file.as_str())];
-    for words in ["created", "unchanged"] {
-        let output = seed(&database, &files, &["seed", "--statement-timeout", "20s"]);
-        assert_eq!(output.status, "0", "{}", output.text);
-        assert!(output.text.contains(words), "{}", output.text);
+    for column in ["code text not null", "code text", "code text unique"] {
+        let database = Database::create();
+        database.execute(&format!("create table t ({column}, size int)"));
+        for (mode, words) in
+            [("upsert", "created"), ("upsert", "unchanged"), ("exact\nscope: all", "unchanged")]
+        {
+            let fixture = format!("key: code\nmode: {mode}\nfrom: t.csv\n");
+            let files = [("t.yaml", fixture.as_str()), ("t.csv", file.as_str())];
+            let output = seed(&database, &files, &["seed", "--statement-timeout", "20s"]);
+            assert_eq!(output.status, "0", "{column}: {}", output.text);
+            assert!(output.text.contains(words), "{column}: {}", output.text);
+        }
     }
 }
