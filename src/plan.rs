@@ -4,6 +4,7 @@
 //! of what comes back. What a query of the author's returns is known only to the server, so a batch
 //! may be one step further away: the query is described first, and its columns make the statement.
 
+pub mod capture;
 pub mod catalog;
 pub mod cell;
 pub mod description;
@@ -21,9 +22,10 @@ pub mod wrote;
 use std::fmt;
 
 use crate::project::diagnostic::Diagnostic;
-use crate::project::source::{Place, Span};
+use crate::project::source::Place;
 use crate::project::values::Captured;
-use crate::project::yaml::{Content, Entry, Node, Scalar};
+use capture::Capture;
+
 use crate::step::Outcome;
 use description::Description;
 use fact::Fact;
@@ -50,55 +52,6 @@ pub struct Batch {
     pub warnings: Vec<Diagnostic>,
     /// SQLSTATEs of the statement that are an end the kind knows, not a fault.
     pub refusals: &'static [(&'static str, Outcome)],
-}
-
-/// A statement that returns the row that a step is about, for those behind it.
-pub struct Capture {
-    /// What is sent, in the transaction of the step.
-    pub statement: Statement,
-    /// The columns of what it returns, and whether they hold JSON.
-    pub columns: Vec<(String, bool)>,
-    /// Whether it is sent before the step has done its work, which is to delete the row.
-    pub is_before: bool,
-    /// What tells which row it is.
-    pub place: Place,
-}
-
-impl Capture {
-    /// The row; a problem where several may be meant. No row is none.
-    pub fn read(&self, answer: &Answer) -> Result<Option<Captured>, Diagnostic> {
-        let row = match answer.as_slice() {
-            [] => return Ok(None),
-            [row] => row,
-            rows => {
-                let found = crate::project::diagnostic::count(rows.len(), "row");
-                let message = format!("{found} may be the one that other steps refer to");
-                return Err(Diagnostic::error(message).at_place(self.place.clone()).help(
-                    "name columns that tell it apart: in `key`, or in `where`; or leave out the step's `id`",
-                ));
-            }
-        };
-        let cells = self.columns.iter().zip(row);
-        Ok(Some(
-            cells
-                .map(|((name, is_json), text)| (name.clone(), captured(text.as_deref(), *is_json)))
-                .collect(),
-        ))
-    }
-}
-
-/// A value that the server has written, as a value that it is given again.
-pub fn captured(text: Option<&str>, is_json: bool) -> Content {
-    let scalar = |text: &str| Content::Scalar(text.to_owned(), Scalar::Text);
-    match text {
-        None => Content::Null,
-        Some(text) if is_json => Content::Map(vec![Entry {
-            key: "$json".to_owned(),
-            key_span: Span::default(),
-            value: Node { content: scalar(text), span: Span::default() },
-        }]),
-        Some(text) => scalar(text),
-    }
 }
 
 /// A condition under which a batch has nothing to do. It is asked along with BEGIN, so it costs no

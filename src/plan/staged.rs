@@ -25,6 +25,14 @@ pub struct Expression {
     pub what: String,
 }
 
+impl Staged {
+    /// Adds a value that belongs to no row of a table.
+    pub fn add(&mut self, text: &str, type_name: &str, place: Place, what: &str) {
+        let (text, type_name, what) = (text.to_owned(), type_name.to_owned(), what.to_owned());
+        self.cells.push(Cell { text, type_name, place, what, is_secret: false, owner: None });
+    }
+}
+
 /// A table that rows are meant for.
 pub struct StagedTable {
     /// Its name.

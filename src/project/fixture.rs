@@ -431,7 +431,7 @@ fn row(reading: &mut Reading, item: Node) -> Option<Row> {
     let mut row = Row::parse_for(Purpose::Write, reading, item, "a row")?;
     if let Some(at) = row.cells.iter().position(|cell| cell.key == "_delete") {
         let cell = row.cells.remove(at);
-        row.is_removed = exact::is_true(reading, cell.value, "`_delete`");
+        row.is_removed = reading.flag(cell.value, "`_delete`");
         if row.cells.is_empty() {
             let help = "give the columns of its key";
             reading.problem_help(cell.key_span, "nothing tells which row to delete", help);

@@ -63,6 +63,11 @@ impl Quantity {
         Some(Quantity { tests, span })
     }
 
+    /// This number.
+    pub fn exactly(number: u64, span: Span) -> Quantity {
+        Quantity { tests: vec![Test::Exactly(number)], span }
+    }
+
     /// Whether so many are right.
     pub fn holds(&self, number: u64) -> bool {
         self.tests.iter().all(|test| match test {

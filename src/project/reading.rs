@@ -122,6 +122,11 @@ impl Reading<'_> {
         chosen.map(|(_, value)| *value)
     }
 
+    /// `true` or `false`; anything else is a problem, and as good as `false`.
+    pub fn flag(&mut self, node: Node, what: &str) -> bool {
+        self.choice(node, what, &[("true", true), ("false", false)]).unwrap_or_default()
+    }
+
     /// A whole number that is not negative.
     pub fn whole_number(&mut self, node: Node, what: &str) -> Option<u64> {
         let name = self.text(node, what)?;

@@ -85,6 +85,11 @@ pub fn check_cell_for(purpose: Purpose, reading: &mut Reading, name: &str, node:
     }
 }
 
+/// The name by which a reference and its column are called alike: `department` and `department_id`.
+pub fn stem(name: &str) -> &str {
+    name.strip_suffix("_id").unwrap_or(name)
+}
+
 /// Whether a node is `{$json: …}`: JSON as text, for what a YAML map cannot say.
 pub fn is_json_instruction(node: &Node) -> bool {
     matches!(&node.content, Content::Map(entries) if entries.len() == 1 && entries[0].key == "$json")

@@ -78,6 +78,11 @@ impl Unknown {
     }
 }
 
+/// What stands for a value that is not known yet: a scalar that most readers take.
+fn unknown() -> Content {
+    Content::Scalar("1".to_owned(), super::yaml::Scalar::Number)
+}
+
 /// The name that a node refers to, if it is nothing but that.
 pub fn referred(node: &Node) -> Option<String> {
     match &node.content {
@@ -92,7 +97,7 @@ pub fn referred(node: &Node) -> Option<String> {
 }
 
 impl Values {
-    /// The value of a name, at the place where it is used; NULL while it is not known.
+    /// The value of a name, at the place where it is used.
     fn get(&mut self, name: &str, place: &Place) -> Result<Node, Diagnostic> {
         let span = place.span;
         if let Some(node) = self.own.get(name).cloned() {
@@ -112,7 +117,7 @@ impl Values {
                     let text = outside.variable(&variable, place.clone())?;
                     Content::Scalar(text, super::yaml::Scalar::Text)
                 }
-                None => Content::Null,
+                None => unknown(),
             };
             return Ok(Node { content, span });
         }
@@ -153,7 +158,7 @@ impl Values {
         self.taken.push(Taken { id: full.clone(), column: column.to_owned(), span });
         let Some(row) = self.captured.get(&full) else {
             return match self.captured.is_empty() {
-                true => Ok(Content::Null), // Nothing has run yet.
+                true => Ok(unknown()), // Nothing has run yet.
                 false => Err(problem(
                     format!("`{id}` has captured nothing"),
                     "it did not run, or ended without a row: make this step depend on it with `when`",

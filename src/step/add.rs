@@ -22,7 +22,7 @@ use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source};
-use crate::project::value::Row;
+use crate::project::value::{Row, stem};
 use crate::project::yaml::Entry;
 use crate::seed::finding::{Applied, Differing, Obstacle, ObstacleKind};
 use crate::seed::load::{Given, Load, Rule, written_key};
@@ -99,10 +99,7 @@ impl Action for Add {
     fn check(&self, _: &Project, source: &Arc<Source>, problems: &mut Vec<Diagnostic>) {
         for name in self.key.iter().flatten() {
             for row in &self.rows {
-                let stem = name.text.strip_suffix("_id").unwrap_or(&name.text);
-                let gives = |cell: &Entry| {
-                    cell.key == name.text || cell.key.strip_suffix("_id").unwrap_or(&cell.key) == stem
-                };
+                let gives = |cell: &Entry| stem(&cell.key) == stem(&name.text);
                 if !row.cells.iter().any(gives) {
                     problems.push(
                         Diagnostic::error(format!(
@@ -160,7 +157,6 @@ impl Add {
     /// The cells of a row that tell which one it is: those of the key, else all of them.
     fn telling(&self, row: &Row) -> Vec<Entry> {
         let Some(key) = &self.key else { return row.cells.clone() };
-        let stem = |name: &str| name.strip_suffix("_id").unwrap_or(name).to_owned();
         let is_key = |cell: &&Entry| key.iter().any(|name| stem(&name.text) == stem(&cell.key));
         row.cells.iter().filter(is_key).cloned().collect()
     }

@@ -53,6 +53,7 @@ mod matching;
 mod order;
 mod pairing;
 mod plain;
+mod rows;
 mod table;
 mod why;
 
@@ -116,10 +117,7 @@ fn parse(reading: &mut Reading, Head { span, error }: Head, entries: Vec<Entry>)
                     check_cell_for(Purpose::Compare, reading, &parameter.key, &parameter.value);
                 }
             }
-            "text" => {
-                let words = &[("true", true), ("false", false)];
-                is_text = reading.choice(entry.value, "value of `text`", words).unwrap_or_default();
-            }
+            "text" => is_text = reading.flag(entry.value, "value of `text`"),
             _ => reading.unknown_key(&entry, "an `assert` step", KIND.keys),
         }
     }
@@ -270,16 +268,7 @@ impl Action for Arc<Assert> {
             false => short.quick(description, &file),
         });
         let compile: Compile = Box::new(move |description| assert.question(description, &source, &now));
-        Ok(Batch {
-            access: Access::Read,
-            shape: Shape::Described { query, guess, quick, compile },
-            shortcut: None,
-            deletion: None,
-            settled: None,
-            capture: None,
-            permits: None,
-            warnings,
-            refusals: &[],
-        })
+        let shape = Shape::Described { query, guess, quick, compile };
+        Ok(Batch { warnings, ..Batch::of(Access::Read, shape) })
     }
 }

@@ -1,7 +1,7 @@
 //! The row that a step writes or deletes, as later steps refer to it.
 
 use super::Step;
-use crate::plan::Capture;
+use crate::plan::capture::{Capture, Held};
 use crate::plan::resolve::Resolver;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::instruction;
@@ -38,6 +38,7 @@ pub fn row(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let columns = found.columns.iter().map(|column| (column.name.clone(), column.is_json())).collect();
+    let columns =
+        found.columns.iter().map(|column| (column.name.clone(), Held::of(&column.type_name))).collect();
     Ok(Some(Capture { statement: seek::rows(load), columns, is_before, place }))
 }

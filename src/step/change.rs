@@ -21,7 +21,7 @@ use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::instruction::Purpose;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source};
-use crate::project::value::Row;
+use crate::project::value::{Row, stem};
 use crate::project::yaml::Entry;
 use crate::seed::load::{Given, Load, Rule};
 use crate::seed::{Seeding, change};
@@ -134,7 +134,6 @@ impl Action for Change {
 impl Change {
     /// What a row has when it was changed.
     fn afterwards(&self) -> Vec<Entry> {
-        let stem = |name: &str| name.strip_suffix("_id").unwrap_or(name).to_owned();
         let is_set = |cell: &Entry| self.values.cells.iter().any(|set| stem(&set.key) == stem(&cell.key));
         let kept = self.filter.cells.iter().filter(|cell| !is_set(cell));
         kept.chain(&self.values.cells).cloned().collect()

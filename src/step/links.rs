@@ -55,7 +55,7 @@ impl Step {
         if problems.is_empty() { Ok(action) } else { Err(problems) }
     }
 
-    /// Whether a problem is about a value that is not known yet, for which NULL stood in.
+    /// Whether a problem is about a value that is not known yet, for which another stood in.
     pub fn is_about_unknown(&self, problem: &Diagnostic) -> bool {
         let span = problem.place.as_ref().map(|place| place.span);
         self.links.taken.iter().any(|taken| Some(taken.span) == span)

@@ -118,16 +118,8 @@ impl Action for Arc<Script> {
             let has_parameters = !self.parts[part].with.is_empty();
             Scripted { query: self.query(part, &step.source), bind: has_parameters.then_some(bind) }
         });
-        Ok(Batch {
-            access: if self.writes() { Access::Write } else { Access::Read },
-            shape: Shape::Script { statements: statements.collect(), outcome: self.outcome },
-            shortcut: None,
-            deletion: None,
-            settled: None,
-            capture: None,
-            permits: None,
-            warnings: Vec::new(),
-            refusals: &[],
-        })
+        let access = if self.writes() { Access::Write } else { Access::Read };
+        let shape = Shape::Script { statements: statements.collect(), outcome: self.outcome };
+        Ok(Batch::of(access, shape))
     }
 }

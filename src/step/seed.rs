@@ -186,7 +186,6 @@ impl Action for Seed {
         let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
         let (shortcut, warnings) = (shortcut(&loads), warnings(&loads));
         Ok(Batch {
-            capture: None,
             warnings,
             deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
             // Rows for an empty table have no key that they would have to be found by again.
@@ -212,15 +211,11 @@ impl Seed {
         let shortcut = shortcut(&loads);
         let settled: JudgeSettled = Box::new(move |answer| second.settled(answer));
         Ok(Batch {
-            capture: None,
-            access: Access::Write,
-            shape: Shape::Series { units, judge: Box::new(judge) },
             deletion: loads.iter().any(Load::deletes).then(|| self.deletion(project, &loads, finding)),
             settled: shortcut.is_none().then_some(settled),
             shortcut,
-            permits: None,
             warnings: warnings(&loads),
-            refusals: &[],
+            ..Batch::of(Access::Write, Shape::Series { units, judge: Box::new(judge) })
         })
     }
 

@@ -7,7 +7,7 @@ use super::equality::{form, is_number};
 use crate::plan::Statement;
 use crate::plan::description::{Kind, Type};
 use crate::plan::quote::literal;
-use crate::plan::staged::{Cell, Expression};
+use crate::plan::staged::Expression;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::matcher::{self, Matcher, Side, from_now, interval_within};
 use crate::project::source::{Place, Source};
@@ -177,14 +177,8 @@ impl Conditions<'_> {
     /// Binds a text, which may be looked for when the server does not take it.
     fn bind(&mut self, node: &Node, text: Option<String>, type_name: &str) -> String {
         if let Some(text) = &text {
-            self.statement.staged.cells.push(Cell {
-                text: text.clone(),
-                type_name: type_name.to_owned(),
-                place: Place::new(self.source, node.span),
-                what: self.name.to_owned(),
-                is_secret: false,
-                owner: None,
-            });
+            let place = Place::new(self.source, node.span);
+            self.statement.staged.add(text, type_name, place, self.name);
         }
         self.list(vec![text])
     }
@@ -208,10 +202,6 @@ impl Conditions<'_> {
         if sql_type.kind == Kind::Json {
             let inner = self.json_one(&format!("({value})::jsonb"), matcher)?;
             return Ok(format!("coalesce({inner}, false)"));
-        }
-        let edges = edges(matcher);
-        if !edges.is_empty() {
-            return self.inside(value, sql_type, &edges);
         }
         Ok(match *matcher {
             Matcher::Any => "true".to_owned(),
@@ -265,7 +255,7 @@ impl Conditions<'_> {
                 }
             },
             Matcher::Beyond(..) | Matcher::Between(..) | Matcher::Approx(..) | Matcher::Near(..) => {
-                String::new() // They have edges.
+                self.inside(value, sql_type, &edges(matcher))?
             }
         })
     }
@@ -353,10 +343,6 @@ impl Conditions<'_> {
 
     fn json_one(&mut self, value: &str, matcher: &Matcher) -> Result<String, Diagnostic> {
         let text = format!("({value} #>> '{{}}')");
-        let edges = edges(matcher);
-        if !edges.is_empty() {
-            return self.json_inside(value, &text, &edges);
-        }
         Ok(match *matcher {
             Matcher::Any => "true".to_owned(),
             Matcher::NotNull => format!("coalesce(jsonb_typeof({value}) <> 'null', false)"),
@@ -385,7 +371,7 @@ impl Conditions<'_> {
                 }
             }
             Matcher::Beyond(..) | Matcher::Between(..) | Matcher::Approx(..) | Matcher::Near(..) => {
-                String::new() // They have edges.
+                self.json_inside(value, &text, &edges(matcher))?
             }
         })
     }

@@ -1,6 +1,6 @@
 //! What differs between the rows that are listed and those that came back, in the order it is shown.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::expected::Match;
 use super::judge::Comparison;
@@ -38,10 +38,10 @@ pub fn differences(comparison: &Comparison, matching: Match, is_ordered: bool) -
         false => by_key(comparison, &missing, &extra),
     };
     let changed: HashMap<usize, usize> = alike.iter().map(|(row, seen)| (*seen, *row)).collect();
-    let is_found = |row: &usize| changed.values().any(|other| other == row);
+    let found: HashSet<usize> = changed.values().copied().collect();
     let missing: Vec<usize> = match matching {
         Match::Contained => Vec::new(),
-        _ => missing.into_iter().filter(|row| !is_found(row)).collect(),
+        _ => missing.into_iter().filter(|row| !found.contains(row)).collect(),
     };
     let mut lines = Vec::new();
     let mut left = missing.into_iter().peekable();

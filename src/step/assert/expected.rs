@@ -4,6 +4,7 @@ use crate::project::diagnostic::{did_you_mean, list};
 use crate::project::instruction::Purpose;
 use crate::project::matcher;
 use crate::project::pipe;
+use crate::project::quantity::Quantity;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Span};
 use crate::project::value::{Row, check_cell_for};
@@ -19,8 +20,8 @@ pub enum Expected {
     Rows(Rows),
     /// One value.
     Value(Node),
-    /// This many rows: a number, or a matcher for it.
-    Count(Node),
+    /// This many rows.
+    Count(Quantity),
 }
 
 /// Rows that are expected.
@@ -56,8 +57,6 @@ impl Match {
         &[("exact", Match::Exact), ("contains", Match::Contains), ("contained", Match::Contained)];
 }
 
-const TRUTH: &[(&str, bool)] = &[("true", true), ("false", false)];
-
 /// The keys of an assertion that say what it expects.
 #[derive(Default)]
 pub struct Keys {
@@ -89,7 +88,7 @@ impl Keys {
                     check_cell_for(Purpose::Expect, reading, "value", &entry.value);
                     Some(Expected::Value(entry.value))
                 }
-                _ => count(reading, entry.value).map(Expected::Count),
+                _ => Quantity::read(reading, entry.value, "`count`").map(Expected::Count),
             };
             self.is_broken |= expected.is_none();
             self.expected = expected.map(|expected| (expected, span));
@@ -97,7 +96,7 @@ impl Keys {
         }
         match key {
             "match" => self.matching = with(reading.choice(entry.value, "match", Match::WORDS), span),
-            "ordered" => self.ordered = with(reading.choice(entry.value, "value of `ordered`", TRUTH), span),
+            "ordered" => self.ordered = Some((reading.flag(entry.value, "value of `ordered`"), span)),
             "columns" => {
                 let words = &[("partial", true), ("exact", false)];
                 self.partial = with(reading.choice(entry.value, "value of `columns`", words), span);
@@ -202,20 +201,6 @@ fn rows(reading: &mut Reading, node: Node) -> Option<Rows> {
     Some(Rows::of(rows.collect()))
 }
 
-fn count(reading: &mut Reading, node: Node) -> Option<Node> {
-    if matcher::all(&node).is_none() && !matches!(node.content, Content::Map(_)) {
-        let span = node.span;
-        return reading.whole_number(node, "`count`").map(|number| Node {
-            content: Content::Scalar(number.to_string(), crate::project::yaml::Scalar::Number),
-            span,
-        });
-    }
-    if let Content::Map(entries) = &node.content {
-        matcher::check(reading, "count", entries);
-    }
-    Some(node)
-}
-
 fn check_columns(reading: &mut Reading, rows: &[Row]) {
     let Some(first) = rows.first() else { return };
     let names =
@@ -297,6 +282,6 @@ mod tests {
         check("rows: []\n    match: contains", "6:5 every result contains no rows");
         check("rows: text", "5:11 a table of rows stands below `|`");
         check("count: {$foo: 2}", "5:13 there is no matcher `$foo`");
-        check("count: {a: 2}", "5:13 `a` stands beside a matcher");
+        check("count: {a: 2}", "5:13 there is no matcher `a`");
     }
 }

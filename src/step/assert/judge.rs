@@ -4,17 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::columns::Compared;
-use super::compile::{LEADING, SEEN_MAX, Wanted};
 use super::difference::{Difference, differences};
 use super::expected::{Expected, Match};
 use super::faithful::Leaf;
 use super::pairing::{Listed, Seen, Test, pair};
+use super::rows::{LEADING, SEEN_MAX, Wanted};
 use super::table::Table;
 use super::why::why;
 use super::{Assert, order};
-use crate::plan::description::{Kind, Type};
-use crate::plan::{Answer, Judgement, captured, number, text};
+use crate::plan::capture::Held;
+use crate::plan::description::Type;
+use crate::plan::{Answer, Judgement, number, text};
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::quantity::Quantity;
 use crate::project::source::{Place, Source};
 use crate::project::values::Captured;
 use crate::project::yaml::Node;
@@ -122,9 +124,9 @@ pub struct Comparison<'a> {
 }
 
 /// Compares the number of rows.
-pub fn judge_count(answer: &Answer, wanted: &str, place: &Place) -> Judgement {
-    let (found, holds) = answer.first().map_or((0, false), |row| (number(row, 0), text(row, 1) == "true"));
-    if holds {
+pub fn judge_count(answer: &Answer, wanted: &Quantity, place: &Place) -> Judgement {
+    let found = answer.first().map_or(0, |row| number(row, 0));
+    if wanted.holds(found as u64) {
         return Judgement {
             outcome: Outcome::Held,
             detail: Some(count(found, "row")),
@@ -182,7 +184,7 @@ fn only_row(comparison: &Comparison, expectation: &Expectation) -> Option<Captur
     let texts = comparison.texts[*seen]?;
     let columns = expectation.names.iter().zip(&expectation.types).zip(texts);
     let captured = |((name, sql_type), text): ((&String, &Type), &Option<String>)| {
-        (name.clone(), captured(text.as_deref(), sql_type.kind == Kind::Json))
+        (name.clone(), Held::of(&sql_type.sql).value(text.as_deref()))
     };
     Some(columns.map(captured).collect())
 }

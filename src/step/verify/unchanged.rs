@@ -123,6 +123,10 @@ impl Unchanged {
         let is_all = self.tables.is_empty();
         let (source, span) = (step.source.clone(), self.span);
         let judge = move |compared: &Compared| {
+            if compared.tables == 0 {
+                let problem = Diagnostic::failed("there is no table to compare");
+                return Told { facts: 0, failures: vec![problem.at(&source, span)] };
+            }
             let place = |difference: &Difference| {
                 let own = found.iter().find(|(name, _)| !is_all && *name == difference.name);
                 Place::new(&source, own.map_or(span, |(_, span)| *span))
