@@ -35,8 +35,7 @@ fn the_story_holds_once_and_again_and_writes_only_once() {
     );
     let counters = "select sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_del),
         (select string_agg(last_value::text, ',' order by sequencename) from pg_sequences) from pg_stat_user_tables";
-    let flush = "select pg_stat_force_next_flush()";
-    database.rows(flush);
+    database.wait_for_counters();
     let before = database.rows(counters);
     let second = up(&database);
     assert_eq!(
@@ -44,7 +43,7 @@ fn the_story_holds_once_and_again_and_writes_only_once() {
         ["skipped", "held", "held", "present", "held", "not_found", "held", "held"]
     );
     assert_eq!(database.rows(roster), rows);
-    database.rows(flush);
+    database.wait_for_counters();
     assert_eq!(database.rows(counters), before);
 }
 

@@ -91,6 +91,19 @@ impl Database {
             .collect()
     }
 
+    /// Waits until all other sessions are gone: a session tells what it wrote before that, and not sooner.
+    pub fn wait_for_counters(&self) {
+        let others = "select count(*) from pg_stat_activity where datname = current_database()
+            and pid <> pg_backend_pid() and backend_type = 'client backend'";
+        for _ in 0..1_000 {
+            if self.rows(others) == ["0"] {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("a session is still there");
+    }
+
     /// Every table and how many rows it has.
     pub fn inventory(&self) -> String {
         let tables = self.rows(

@@ -100,6 +100,9 @@ mod tests {
         check("ac", "abc", Match::Contains, "0 2");
         check("ca", "abc", Match::Contains, "2 -");
         check("abc", "ac", Match::Contained, "0 - 1");
+        // A row that came once is one row.
+        check("aa", "ab", Match::Contains, "0 -");
+        check("ab", "aa", Match::Contained, "0 -");
         check("abc", "ca", Match::Contained, "- - 0");
         check("", "", Match::Exact, "");
     }
