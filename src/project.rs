@@ -8,6 +8,8 @@ pub mod check;
 pub mod control;
 pub mod diagnostic;
 pub mod directive;
+pub mod edit;
+pub mod extent;
 pub mod fixture;
 pub mod instruction;
 pub mod load;
