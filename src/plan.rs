@@ -20,9 +20,11 @@ pub mod staged;
 pub mod wrote;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::project::diagnostic::Diagnostic;
-use crate::project::source::Place;
+use crate::project::edit::Edit;
+use crate::project::source::{Place, Span};
 use crate::project::values::Captured;
 use capture::Capture;
 
@@ -328,6 +330,47 @@ pub struct Judgement {
     pub problem: Option<Diagnostic>,
     /// The row it is about, if that is asked for and known.
     pub captured: Option<Captured>,
+    /// How its step can be written anew, so that it ends as it is expected to.
+    pub rewrite: Option<Rewrite>,
+}
+
+/// How a step can be written anew. It takes time to find out, so it is asked for where it is wanted.
+#[derive(Clone)]
+pub struct Rewrite(Arc<dyn Fn() -> Result<Rewritten, String> + Send + Sync>);
+
+/// A step that is written anew.
+#[derive(Debug)]
+pub struct Rewritten {
+    /// What is changed in its file.
+    pub edits: Vec<Edit>,
+    /// How it ends then.
+    pub outcome: Outcome,
+    /// A few words beside that.
+    pub detail: Option<String>,
+    /// The row it is about then.
+    pub captured: Option<Captured>,
+}
+
+impl Rewrite {
+    /// Of something that finds it out, or says why it cannot be.
+    pub fn new(find: impl Fn() -> Result<Rewritten, String> + Send + Sync + 'static) -> Rewrite {
+        Rewrite(Arc::new(find))
+    }
+
+    /// Finds it out.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the step stays as it is.
+    pub fn find(&self) -> Result<Rewritten, String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Rewrite {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Rewrite").finish_non_exhaustive()
+    }
 }
 
 /// A cell of an answer as text, NULL as the empty text.

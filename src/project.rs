@@ -20,6 +20,7 @@ pub mod overlay;
 pub mod pipe;
 pub mod quantity;
 pub mod reading;
+pub mod save;
 pub mod scenario;
 pub mod source;
 pub mod sql;

@@ -8,6 +8,7 @@ pub mod text;
 
 use std::time::Duration;
 
+use crate::plan::Rewrite;
 use crate::plan::wrote::Wrote;
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::Place;
@@ -79,6 +80,8 @@ pub struct StepReport {
     pub wrote: Vec<Wrote>,
     /// The row it is about, for later steps; it is not shown.
     pub captured: Option<Captured>,
+    /// How it can be written anew, so that it holds; it is not shown.
+    pub rewrite: Option<Rewrite>,
     /// How many tries it took; 0 when it did not run.
     pub attempts: u32,
     /// How long it took.
@@ -92,6 +95,8 @@ pub struct StepReport {
 pub enum End {
     /// With an outcome that is accepted.
     Accepted(Outcome),
+    /// With one that is accepted now that its file is written anew.
+    Updated(Outcome),
     /// With one that is not; rolled back.
     Refused(Outcome),
     /// Without an outcome: an error; rolled back.
@@ -109,6 +114,7 @@ impl End {
     pub fn word(self) -> &'static str {
         match self {
             End::Accepted(outcome) | End::Refused(outcome) => outcome.word(),
+            End::Updated(_) => "updated",
             End::Error => "error",
             End::Unknown => "unknown",
             End::NotRun => "not run",
@@ -119,14 +125,14 @@ impl End {
     /// The outcome, if it came to one.
     pub fn outcome(self) -> Option<Outcome> {
         match self {
-            End::Accepted(outcome) | End::Refused(outcome) => Some(outcome),
+            End::Accepted(outcome) | End::Updated(outcome) | End::Refused(outcome) => Some(outcome),
             End::Error | End::Unknown | End::NotRun | End::Skipped => None,
         }
     }
 
     /// Whether it is as the author wants it.
     pub fn is_accepted(self) -> bool {
-        matches!(self, End::Accepted(_))
+        matches!(self, End::Accepted(_) | End::Updated(_))
     }
 }
 

@@ -14,6 +14,7 @@ pub mod refusal;
 pub mod snapshot;
 pub mod steps;
 pub mod tries;
+pub mod update;
 pub mod work;
 
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ use crate::report::exit::Exit;
 use crate::report::{Report, ScenarioReport};
 use crate::step::Step;
 use guard::Guard;
+use update::Update;
 
 /// What to do with a project.
 pub struct Work<'a> {
@@ -45,6 +47,8 @@ pub struct Work<'a> {
     pub retry: Policy,
     /// What steps may do to the database.
     pub guard: Guard,
+    /// What becomes of expectations that do not hold; without it they are left as they are.
+    pub update: Option<Update<'a>>,
 }
 
 /// Steps under a title: a scenario, or what a command makes up.

@@ -11,7 +11,7 @@ use super::migration::Migration;
 use super::source::{Source, Span};
 
 /// The most a YAML file may weigh.
-const YAML_BYTES_MAX: u64 = 32 << 20;
+pub const YAML_BYTES_MAX: u64 = 32 << 20;
 /// The most a file may weigh that a row names.
 const NAMED_BYTES_MAX: u64 = 16 << 20;
 /// The most a migration may weigh.
@@ -84,7 +84,7 @@ pub fn load(directory: &Path) -> Files {
         let sources = paths.iter().filter_map(|path| match read_text(path, bytes_max) {
             // A migration's bytes are its checksum: its byte order mark is refused, not removed.
             Ok(text) if folder == "migrations" => Some(Source::new(shown(path), text)),
-            Ok(text) => Some(Source::new(shown(path), with_newlines(text.trim_start_matches('\u{feff}')))),
+            Ok(text) => Some(Source::new(shown(path), understood(&text))),
             Err(problem) => {
                 problems.push(problem);
                 None
@@ -185,6 +185,11 @@ fn read_bytes(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Diagnostic> {
         return Err(Diagnostic::error(format!("`{file}` is larger than {} MiB", bytes_max >> 20)));
     }
     Ok(bytes)
+}
+
+/// The text of a YAML file as it is read: without a byte order mark, which is all that is left out.
+pub fn understood(text: &str) -> String {
+    with_newlines(text.trim_start_matches('\u{feff}'))
 }
 
 /// YAML takes a lone `\r` for the end of a line; so that everybody counts the same lines, it becomes one.

@@ -9,6 +9,8 @@
 //! A cell is what it would be in a flow list: a plain text, `null`, a quoted text, a list or a map. In a
 //! plain text a pipe is `\|`, and commas, colons and brackets behind its first character are themselves.
 
+use std::ops::Range;
+
 use super::diagnostic::count;
 use super::reading::Reading;
 use super::source::{Source, Span};
@@ -90,6 +92,35 @@ fn lines<'t>(file: &str, span: Span, text: &'t str) -> Vec<(&'t str, usize)> {
         (line, start + written.find(line.trim_end()).unwrap_or(0))
     };
     text.lines().zip(written).map(place).collect()
+}
+
+/// A line of a table as it stands in its file.
+pub struct Line {
+    /// What stands between its pipes, in bytes of the file.
+    pub slots: Vec<Range<usize>>,
+    /// Whether it is the one that some draw below the head.
+    pub is_rule: bool,
+}
+
+/// The lines of a table that was read without a problem, the one that names the columns first.
+pub fn drawn(file: &str, text: &str, span: Span) -> Vec<Line> {
+    let lines = lines(file, span, text).into_iter().filter(|(line, _)| !line.trim().is_empty());
+    let drawn = |(at, (line, start)): (usize, (&str, usize))| {
+        let inner = line.trim();
+        let mut from = start + (line.len() - line.trim_start().len()) + 1;
+        let mut rest = inner.get(1..).unwrap_or_default();
+        let mut slots = Vec::new();
+        while !rest.is_empty() {
+            let end = end_of_cell(rest);
+            slots.push(from..from + end);
+            let next = (end + 1).min(rest.len());
+            from += next;
+            rest = &rest[next..];
+        }
+        let is_rule = at > 0 && slots.iter().all(|slot| is_rule(file[slot.clone()].trim()));
+        Line { slots, is_rule }
+    };
+    lines.enumerate().map(drawn).collect()
 }
 
 /// The cells of a line, which begins and ends with a pipe.

@@ -59,10 +59,32 @@ pub fn write(text: &str) -> String {
     if is_word && !is_null {
         return text.to_owned();
     }
-    if text.chars().any(control::is_harmful) {
-        return serde_json::Value::from(text).to_string(); // Its escapes are YAML's too.
+    quoted(text)
+}
+
+/// A text in quotes: in double ones where it has characters that only an escape can say.
+pub fn quoted(text: &str) -> String {
+    if text.chars().any(needs_escape) {
+        return double_quoted(text);
     }
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A text in double quotes.
+pub fn double_quoted(text: &str) -> String {
+    let json = serde_json::Value::from(text).to_string(); // Its escapes are YAML's too.
+    let mut written = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            c if needs_escape(c) => written.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => written.push(c),
+        }
+    }
+    written
+}
+
+fn needs_escape(c: char) -> bool {
+    control::is_harmful(c) || is_break(c) || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 fn quoted_end(rest: &str, quote: u8) -> Option<usize> {
@@ -107,6 +129,8 @@ mod tests {
         check("...", "...");
         check("!a", "'!a'");
         check("a\nb\u{7}", "\"a\\nb\\u0007\"");
+        check("a\u{7f}\u{85}\u{2028}\u{202e}b", "\"a\\u007f\\u0085\\u2028\\u202eb\"");
+        check("\u{feff}\u{fffe}", "\"\\ufeff\\ufffe\"");
     }
 
     #[test]

@@ -98,6 +98,13 @@ pub enum Event<'a> {
     },
     /// A step ended.
     StepEnded(&'a StepReport),
+    /// Expectations were written anew in a file.
+    Updated {
+        /// The file.
+        file: &'a str,
+        /// How many steps.
+        steps: usize,
+    },
     /// The run ended.
     Ended {
         /// The exit status.

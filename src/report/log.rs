@@ -81,6 +81,9 @@ fn described(event: &Event) -> (&'static str, &'static str, Map<String, Value>) 
             ("WARN", "settling", json!({ "seedbed.step": title, "message": reason }))
         }
         Event::StepEnded(step) => (level(step.end), "step.ended", ended(step)),
+        Event::Updated { file, steps } => {
+            ("INFO", "file.updated", json!({ "code.file.path": file, "seedbed.steps": steps }))
+        }
         Event::Ended { exit, elapsed, diagnostics } => (
             if *exit == 0 { "INFO" } else { "ERROR" },
             "run.ended",
@@ -109,7 +112,7 @@ fn ended(step: &StepReport) -> Value {
 
 fn level(end: End) -> &'static str {
     match end {
-        End::Accepted(_) | End::Skipped => "INFO",
+        End::Accepted(_) | End::Updated(_) | End::Skipped => "INFO",
         End::NotRun => "WARN",
         End::Refused(_) | End::Error | End::Unknown => "ERROR",
     }

@@ -64,6 +64,10 @@ pub fn line(event: &Event, title_width: usize) -> String {
             }
         }
         Event::StepEnded(step) => step_line(step, title_width),
+        Event::Updated { file, steps } => {
+            let what = count(*steps, "expectation");
+            format!("  {ODD}✎{ODD:#} {FAINT}wrote {what} anew in {}{FAINT:#}\n", printable(file))
+        }
         Event::Waiting { .. }
         | Event::LockHeld { .. }
         | Event::MigrationBegun(_)
@@ -158,6 +162,7 @@ fn indented(words: &str) -> String {
 fn step_line(step: &StepReport, title_width: usize) -> String {
     let (style, mark) = match step.end {
         End::Accepted(_) => (GOOD, "✓"),
+        End::Updated(_) => (ODD, "✎"),
         End::Refused(_) | End::Error | End::Unknown => (BAD, "✗"),
         End::NotRun | End::Skipped => (FAINT, "-"),
     };
@@ -200,12 +205,16 @@ pub fn summary(report: &Report) -> String {
     let not_run = steps.iter().filter(|step| step.end == End::NotRun).count();
     let skipped = steps.iter().filter(|step| step.end == End::Skipped).count();
     let failed = steps.len() - accepted - not_run - skipped;
+    let updated = steps.iter().filter(|step| matches!(step.end, End::Updated(_))).count();
     let mut parts = Vec::new();
     if !report.migrations.is_empty() {
         parts.push(format!("{} applied", count(report.migrations.len(), "migration")));
     }
     if !steps.is_empty() {
         parts.push(format!("{} held", count(accepted, "step")));
+    }
+    if updated > 0 {
+        parts.push(format!("{ODD}{updated} of them updated{ODD:#}"));
     }
     if failed > 0 {
         parts.push(format!("{BAD}{failed} did not{BAD:#}"));

@@ -175,7 +175,7 @@ fn permitted(batch: &Batch, step: &Step, judgement: Judgement, written: &Written
         false => format!("it ended as `{word}`, which keeps nothing"),
     };
     let (outcome, problem) = (Outcome::WroteOtherwise, Some(problem.note(note)));
-    Judgement { outcome, detail: None, problem, captured: None }
+    Judgement { outcome, detail: None, problem, captured: None, rewrite: None }
 }
 
 /// Why nobody knows what a step has written.
@@ -239,5 +239,5 @@ fn begin(
     let answer = session.begin(batch.access, first, &last)?;
     let is_over = answer.iter().any(|row| text(row, 0) == "shortcut");
     let (outcome, detail) = (shortcut.outcome, Some(shortcut.detail.to_owned()));
-    Ok(is_over.then_some(Judgement { outcome, detail, problem: None, captured: None }))
+    Ok(is_over.then_some(Judgement { outcome, detail, problem: None, captured: None, rewrite: None }))
 }

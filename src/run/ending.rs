@@ -21,6 +21,7 @@ pub fn finish(step: &Step, ended: Ended, report: &mut StepReport) {
         }
         Ok((judgement, _)) => {
             report.end = End::Refused(judgement.outcome);
+            report.rewrite = judgement.rewrite;
             let word = judgement.outcome.word();
             let mut problem = match (step.expect.refusal(), judgement.problem) {
                 (Some(_), problem) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::marks::Marks;
+use super::update::Rewriting;
 use super::{Run, Stop, Story};
 use crate::database::ledger::Entry;
 use crate::plan::Batch;
@@ -31,6 +32,7 @@ impl Run<'_> {
         let mut captured: Arc<BTreeMap<String, Captured>> = Arc::default();
         // The cases of one step are run whatever becomes of each.
         let mut failed_case = None;
+        let mut rewriting = Rewriting::default();
         let mut marks = Marks::of(story.steps, batches);
         self.mark(None, &mut marks)?;
         for (at, (step, batch)) in story.steps.iter().zip(batches).enumerate() {
@@ -53,6 +55,7 @@ impl Run<'_> {
                 stops.extend(
                     self.run_step(story, (step, batch.as_ref()), &captured, &marks, &mut report).err(),
                 );
+                self.update(story, step, &mut report, &mut rewriting);
                 if held && !report.end.is_accepted() {
                     (held, failed_case) = (false, step.links.case_of);
                 }
@@ -65,6 +68,12 @@ impl Run<'_> {
             }
             (self.emit)(Event::StepEnded(&report));
             reports.push(report);
+        }
+        if let Err(problem) = self.save(rewriting, &stops) {
+            match stops.first_mut() {
+                Some(stop) => stop.diagnostics.push(problem),
+                None => stops.push(Stop { exit: Exit::DidNotHold, diagnostics: vec![problem] }),
+            }
         }
         stops.into_iter().next().map_or(Ok(()), Err)
     }
@@ -185,6 +194,7 @@ fn blank(step: &Step) -> StepReport {
         detail: None,
         wrote: Vec::new(),
         captured: None,
+        rewrite: None,
         attempts: 0,
         elapsed: Default::default(),
         diagnostics: Vec::new(),

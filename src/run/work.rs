@@ -137,7 +137,7 @@ fn script<'b>(
         }
     }
     let detail = (statements.len() > 1).then(|| count(statements.len(), "statement"));
-    Ok(Ok(Judgement { outcome, detail, problem: None, captured: None }))
+    Ok(Ok(Judgement { outcome, detail, problem: None, captured: None, rewrite: None }))
 }
 
 /// Asks what may be enough.
@@ -192,6 +192,6 @@ fn refusal(batch: &Batch, error: &Error) -> Option<Judgement> {
         outcome: *outcome,
         detail: server.constraint.clone(),
         problem: Some(problem),
-        captured: None,
+        captured: None, rewrite: None,
     })
 }

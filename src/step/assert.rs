@@ -53,8 +53,10 @@ mod matching;
 mod order;
 mod pairing;
 mod plain;
+mod revision;
 mod rows;
 mod table;
+mod update;
 mod why;
 
 use std::sync::Arc;

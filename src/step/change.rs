@@ -197,14 +197,14 @@ fn judge(answer: &Answer, table: &str, [filter, values]: [&Place; 2]) -> Result<
             outcome: Outcome::NotFound,
             detail: None,
             problem: Some(problem),
-            captured: None,
+            captured: None, rewrite: None,
         });
     }
     let (outcome, detail) = match changed {
         0 => (Outcome::Unchanged, (found > 1).then(|| count(found, "row"))),
         _ => (Outcome::Changed, (found > 1).then(|| format!("{changed} of {}", count(found, "row")))),
     };
-    Ok(Judgement { outcome, detail, problem: None, captured: None })
+    Ok(Judgement { outcome, detail, problem: None, captured: None, rewrite: None })
 }
 
 /// Rows that do not have what they were given.

@@ -311,7 +311,7 @@ fn judgement(applied: &[Applied]) -> Judgement {
         }
         _ => None,
     };
-    Judgement { outcome, detail, problem: None, captured: None }
+    Judgement { outcome, detail, problem: None, captured: None, rewrite: None }
 }
 
 /// Where every load is for an empty table only, and no table is.

@@ -39,10 +39,10 @@ impl Assert {
         let mut problems = Vec::new();
         self.bind_parameters(&mut statement, description, source, &mut problems);
         let question = match &self.expected {
-            Expected::Count(quantity) => self.counted(statement, quantity.clone(), source),
+            Expected::Count(quantity) => self.counted(statement, quantity.clone(), source, true),
             // Rows without columns can only be counted.
             _ if compared.columns.is_empty() => {
-                self.counted(statement, Quantity::exactly(0, self.expected_span), source)
+                self.counted(statement, Quantity::exactly(0, self.expected_span), source, false)
             }
             _ => {
                 let mut rows =
@@ -56,10 +56,16 @@ impl Assert {
     }
 
     /// Counts the rows.
-    fn counted(&self, mut statement: Statement, wanted: Quantity, source: &Arc<Source>) -> Question {
+    fn counted(
+        &self,
+        mut statement: Statement,
+        wanted: Quantity,
+        source: &Arc<Source>,
+        is_written: bool,
+    ) -> Question {
         self.embed(&mut statement, source, "select count(*)::text from (\n", ") as q");
         let place = Place::new(source, self.expected_span);
-        Question { statement, judge: Box::new(move |answer| Ok(judge_count(answer, &wanted, &place))) }
+        Question { statement, judge: Box::new(move |answer| Ok(judge_count(answer, &wanted, &place, is_written))) }
     }
 
     /// The values under `with`, each by the type that the query uses it as.

@@ -66,7 +66,8 @@ pub fn differences(comparison: &Comparison, matching: Match, is_ordered: bool) -
     lines
 }
 
-fn different(comparison: &Comparison, row: usize, seen: usize) -> Vec<usize> {
+/// The columns in which a row that came is not what a listed one says.
+pub fn different(comparison: &Comparison, row: usize, seen: usize) -> Vec<usize> {
     let tests = comparison.listed[row].tests.iter().enumerate();
     tests.filter(|(at, test)| !comparison.seen[seen].passes(*at, **test)).map(|(at, _)| at).collect()
 }

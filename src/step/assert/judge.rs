@@ -8,13 +8,14 @@ use super::difference::{Difference, differences};
 use super::expected::{Expected, Match};
 use super::faithful::Leaf;
 use super::pairing::{Listed, Seen, Test, pair};
+use super::revision::{Revision, revision};
 use super::rows::{LEADING, SEEN_MAX, Wanted};
 use super::table::Table;
 use super::why::why;
-use super::{Assert, order};
+use super::{Assert, order, update};
 use crate::plan::capture::Held;
 use crate::plan::description::Type;
-use crate::plan::{Answer, Judgement, number, text};
+use crate::plan::{Answer, Judgement, Rewrite, Rewritten, number, text};
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::quantity::Quantity;
 use crate::project::source::{Place, Source};
@@ -29,7 +30,7 @@ pub struct Expectation {
     source: Arc<Source>,
     /// The query's columns, and the types they are compared as.
     pub names: Vec<String>,
-    types: Vec<Type>,
+    pub types: Vec<Type>,
     /// The columns of the author's key.
     key: Vec<usize>,
     /// What each cell has to hold; the numbers for it come with the answer.
@@ -76,15 +77,32 @@ impl Expectation {
         }
     }
 
-    fn matching(&self) -> Match {
+    /// How the rows that come relate to those that are listed.
+    pub fn matching(&self) -> Match {
         match &self.assert.expected {
             Expected::Rows(rows) => rows.matching,
             _ => Match::Exact,
         }
     }
 
-    fn is_ordered(&self) -> bool {
+    /// Whether they come in the order they are listed.
+    pub fn is_ordered(&self) -> bool {
         matches!(&self.assert.expected, Expected::Rows(rows) if rows.is_ordered)
+    }
+
+    /// Whether it is a single value.
+    pub fn is_value(&self) -> bool {
+        matches!(self.assert.expected, Expected::Value(_))
+    }
+
+    /// Whether it is a single row.
+    pub fn is_one(&self) -> bool {
+        matches!(&self.assert.expected, Expected::Rows(rows) if rows.is_one)
+    }
+
+    /// The columns of the author's key.
+    pub fn key(&self) -> &[usize] {
+        &self.key
     }
 
     /// What a single row is called.
@@ -124,19 +142,28 @@ pub struct Comparison<'a> {
 }
 
 /// Compares the number of rows.
-pub fn judge_count(answer: &Answer, wanted: &Quantity, place: &Place) -> Judgement {
+pub fn judge_count(answer: &Answer, wanted: &Quantity, place: &Place, is_written: bool) -> Judgement {
     let found = answer.first().map_or(0, |row| number(row, 0));
     if wanted.holds(found as u64) {
         return Judgement {
             outcome: Outcome::Held,
             detail: Some(count(found, "row")),
             problem: None,
-            captured: None,
+            captured: None, rewrite: None,
         };
     }
     let problem = Diagnostic::failed(format!("the query returns {}, not {wanted}", count(found, "row")))
         .at_place(place.clone());
-    Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem), captured: None }
+    let place = place.clone();
+    let rewrite = Rewrite::new(move || {
+        if !is_written {
+            return Err("the query returns no columns".to_owned());
+        }
+        let edits = update::edits(&place.source, place.span, &Revision::Count(found))?;
+        Ok(Rewritten { edits, outcome: Outcome::Held, detail: Some(count(found, "row")), captured: None })
+    });
+    let (problem, rewrite) = (Some(problem), Some(rewrite));
+    Judgement { outcome: Outcome::Differs, detail: None, problem, captured: None, rewrite }
 }
 
 /// Judges which of the rows that came back are those that are listed, once it is clear that what is expected
@@ -171,17 +198,44 @@ pub fn judge_rows(answer: &Answer, expectation: &Expectation) -> Result<Judgemen
     };
     let detail = Some(count(comparison.found, "row"));
     if holds {
-        let captured = only_row(&comparison, expectation);
-        return Ok(Judgement { outcome: Outcome::Held, detail, problem: None, captured });
+        let captured = match comparison.pairs.as_slice() {
+            [Some(seen)] => row(&comparison, expectation, *seen),
+            _ => None,
+        };
+        return Ok(Judgement { outcome: Outcome::Held, detail, problem: None, captured, rewrite: None });
     }
-    let problem = told(&comparison, expectation, missing, extra);
-    Ok(Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem), captured: None })
+    let differences = differences(&comparison, expectation.matching(), expectation.is_ordered());
+    let rewrite = Some(rewrite(&comparison, expectation, &differences, detail));
+    let problem = Some(told(&comparison, expectation, &differences, missing, extra));
+    Ok(Judgement { outcome: Outcome::Differs, detail: None, problem, captured: None, rewrite })
 }
 
-/// The values of the row that was expected, where one was.
-fn only_row(comparison: &Comparison, expectation: &Expectation) -> Option<Captured> {
-    let [Some(seen)] = comparison.pairs.as_slice() else { return None };
-    let texts = comparison.texts[*seen]?;
+/// How the expectation can be written anew.
+fn rewrite(
+    comparison: &Comparison,
+    expectation: &Expectation,
+    differences: &[Difference],
+    detail: Option<String>,
+) -> Rewrite {
+    let changed = differences.iter().find_map(|it| match it {
+        Difference::Changed(_, seen, _) => Some(*seen),
+        _ => None,
+    });
+    let is_one = expectation.is_one() || expectation.is_value();
+    let seen = changed.or((comparison.found == 1).then_some(0)).filter(|_| is_one);
+    let captured = seen.and_then(|seen| row(comparison, expectation, seen));
+    let revision = revision(comparison, expectation, differences);
+    let place = expectation.place();
+    Rewrite::new(move || {
+        let edits = update::edits(&place.source, place.span, revision.as_ref().map_err(String::clone)?)?;
+        let (detail, captured) = (detail.clone(), captured.clone());
+        Ok(Rewritten { edits, outcome: Outcome::Held, detail, captured })
+    })
+}
+
+/// The values of a row that came back, for later steps.
+fn row(comparison: &Comparison, expectation: &Expectation, seen: usize) -> Option<Captured> {
+    let texts = *comparison.texts.get(seen)?.as_ref()?;
     let columns = expectation.names.iter().zip(&expectation.types).zip(texts);
     let captured = |((name, sql_type), text): ((&String, &Type), &Option<String>)| {
         (name.clone(), Held::of(&sql_type.sql).value(text.as_deref()))
@@ -294,8 +348,13 @@ fn too_many(expectation: &Expectation, words: &str) -> Diagnostic {
 }
 
 /// What differs, at the first place that does.
-fn told(comparison: &Comparison, expectation: &Expectation, missing: usize, extra: usize) -> Diagnostic {
-    let differences = differences(comparison, expectation.matching(), expectation.is_ordered());
+fn told(
+    comparison: &Comparison,
+    expectation: &Expectation,
+    differences: &[Difference],
+    missing: usize,
+    extra: usize,
+) -> Diagnostic {
     let problem = Diagnostic::failed(words(expectation, comparison.found, missing, extra));
     let changed = differences.iter().find_map(|it| match it {
         Difference::Changed(row, seen, columns) => Some((*row, *seen, columns.first().copied()?)),
@@ -329,7 +388,7 @@ fn told(comparison: &Comparison, expectation: &Expectation, missing: usize, extr
     };
     let unseen = comparison.found - comparison.seen.len();
     let unseen = if expectation.matching() == Match::Contains { 0 } else { unseen };
-    problem.note(Table { comparison, expectation, differences: &differences, unseen }.draw())
+    problem.note(Table { comparison, expectation, differences, unseen }.draw())
 }
 
 /// A text that its type reads as something else, if the answer's row says so.
