@@ -17,6 +17,7 @@ mod status;
 mod target;
 mod terminal;
 mod up;
+mod update;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,8 @@ enum Command {
     Up {
         /// Scenarios to run, by file name or title [default: all]
         scenarios: Vec<String>,
+        #[command(flatten)]
+        update: update::Update,
     },
     /// Apply pending migrations
     ///
@@ -105,6 +108,8 @@ enum Command {
     Run {
         /// Scenarios to run, by file name or title [default: all]
         scenarios: Vec<String>,
+        #[command(flatten)]
+        update: update::Update,
     },
     /// Show what `up` would do
     ///
@@ -173,8 +178,8 @@ pub fn main() -> ExitCode {
     };
     cli.options.color.apply();
     let exit = match &cli.command {
-        Command::Up { scenarios } => up::up(&cli.options, scenarios, up::Migrations::First),
-        Command::Run { scenarios } => up::up(&cli.options, scenarios, up::Migrations::Not),
+        Command::Up { scenarios, update } => up::up(&cli.options, scenarios, up::Migrations::First, update),
+        Command::Run { scenarios, update } => up::up(&cli.options, scenarios, up::Migrations::Not, update),
         Command::Migrate => up::migrate(&cli.options),
         Command::Seed { fixtures, plan } => {
             up::seed(&cli.options, fixtures, Purpose::ApplyWithParents, *plan)

@@ -187,7 +187,14 @@ impl Options {
 
     /// Work that has no steps yet.
     pub fn work<'a>(&self, project: &'a Project) -> Work<'a> {
-        Work { project, migrate: false, stories: Vec::new(), retry: self.retry(), guard: self.guard(), update: None }
+        Work {
+            project,
+            migrate: false,
+            stories: Vec::new(),
+            retry: self.retry(),
+            guard: self.guard(),
+            update: None,
+        }
     }
 
     /// How often steps and migrations are tried.

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::options::{Log, Options};
 use super::repeats::Repeats;
+use super::update::Reviewer;
 use super::{Refusal, censor::censored, out};
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::report::event::Event;
@@ -30,6 +31,8 @@ pub struct Terminal<'a> {
     warnings: Vec<Diagnostic>,
     /// Tells the run from all others.
     run: String,
+    /// Who shows failures before they are told of here, if anybody does.
+    reviewer: Option<&'a Reviewer>,
 }
 
 impl<'a> Terminal<'a> {
@@ -44,12 +47,19 @@ impl<'a> Terminal<'a> {
             repeats: Repeats::default(),
             warnings: Vec::new(),
             run: String::new(),
+            reviewer: None,
         }
     }
 
     /// Names the run whose events will come.
     pub fn is_of(&mut self, run: &str) {
         run.clone_into(&mut self.run);
+    }
+
+    /// Leaves the terminal to somebody who asks there too.
+    pub fn is_reviewed_by(&mut self, reviewer: &'a Reviewer) {
+        self.spinner = None;
+        self.reviewer = Some(reviewer);
     }
 
     /// Shows warnings about the project.
@@ -92,6 +102,7 @@ impl<'a> Terminal<'a> {
         }
         self.report(event);
         if let Event::StepEnded(step) = event
+            && !self.reviewer.is_some_and(Reviewer::takes_shown)
             && !self.options.json
         {
             print_diagnostics(&step.diagnostics);

@@ -6,17 +6,19 @@ use super::environment::Environment;
 use super::options::Options;
 use super::target::Target;
 use super::terminal::Terminal;
+use super::update::{Reviewer, Update};
 use super::{Refusal, censor, dsn, plan};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
+use crate::project::edit::Edit;
 use crate::project::fixture::Fixture;
 use crate::project::load::{self, Files};
 use crate::project::outside::Variables;
 use crate::project::scenario::Scenario;
 use crate::project::source::{Name, Source, Span};
 use crate::report::exit::Exit;
-use crate::report::has_errors;
-use crate::run::{Story, Work, run};
+use crate::report::{StepReport, has_errors};
+use crate::run::{self, Story, Work};
 use crate::step::control::Control;
 use crate::step::expect::Expect;
 use crate::step::links::Links;
@@ -33,16 +35,24 @@ pub enum Migrations {
 }
 
 /// Runs scenarios, after migrating if asked.
-pub fn up(options: &Options, scenarios: &[String], migrations: Migrations) -> Result<Exit, Refusal> {
+pub fn up(
+    options: &Options,
+    scenarios: &[String],
+    migrations: Migrations,
+    update: &Update,
+) -> Result<Exit, Refusal> {
+    update.check(options)?;
     let (target, project, warnings) = ahead(options)?;
-    let stories = select(&project, scenarios)?.into_iter().map(Story::from).collect();
-    work(options, target, &project, warnings, migrations == Migrations::First, stories)
+    let scenarios = select(&project, scenarios)?;
+    update.check_files(&scenarios)?;
+    let stories = scenarios.into_iter().map(Story::from).collect();
+    work(options, target, &project, warnings, migrations == Migrations::First, stories, update)
 }
 
 /// Applies pending migrations.
 pub fn migrate(options: &Options) -> Result<Exit, Refusal> {
     let (target, project, warnings) = ahead(options)?;
-    work(options, target, &project, warnings, true, Vec::new())
+    work(options, target, &project, warnings, true, Vec::new(), &Update::default())
 }
 
 /// Applies fixtures, or removes their rows, as one step.
@@ -98,7 +108,7 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
         return plan::step(options, &project, &step);
     }
     let stories = vec![Story { title: "fixtures", file: "", steps: std::slice::from_ref(&step) }];
-    work(options, None, &project, warnings, false, stories)
+    work(options, None, &project, warnings, false, stories, &Update::default())
 }
 
 /// The project, when it has no errors; its warnings beside it.
@@ -186,6 +196,7 @@ fn work(
     warnings: Vec<Diagnostic>,
     migrate: bool,
     stories: Vec<Story>,
+    update: &Update,
 ) -> Result<Exit, Refusal> {
     check_variables(project, &stories)?;
     let mut terminal = Terminal::new(options);
@@ -195,8 +206,14 @@ fn work(
         Err(refusal) => return Err(refusal.behind(terminal.into_warnings())),
     };
     terminal.is_of(&target.connection.run);
-    let work = Work { migrate, stories, ..options.work(project) };
-    let report = run(&work, &mut target.connection, &mut |event| terminal.show(&event));
+    let reviewer = Reviewer::new(update, target.connection.clock.clone());
+    let decide = |step: &StepReport, edits: &[Edit]| reviewer.decide(step, edits);
+    let asked = update.is_asked_for().then_some(run::update::Update { decide: &decide });
+    if update.review {
+        terminal.is_reviewed_by(&reviewer);
+    }
+    let work = Work { migrate, stories, update: asked, ..options.work(project) };
+    let report = run::run(&work, &mut target.connection, &mut |event| terminal.show(&event));
     // The server goes first, so that nothing is left when the last line is read.
     drop(target);
     terminal.finish(&report);

@@ -126,9 +126,8 @@ fn punctuation(file: &str, from: usize) -> impl Iterator<Item = (usize, char)> {
             let c = rest.chars().next()?;
             let start = at;
             at += c.len_utf8();
-            let begins_comment = |before: &str| {
-                before.is_empty() || before.ends_with(|c| is_blank(c) || ",[]{}".contains(c))
-            };
+            let begins_comment =
+                |before: &str| before.is_empty() || before.ends_with(|c| is_blank(c) || ",[]{}".contains(c));
             match c {
                 '#' if begins_comment(&file[..start]) => {
                     at = start + rest.find('\n').unwrap_or(rest.len());
@@ -169,10 +168,7 @@ mod tests {
             "v: [ 'a]', # ]\n  {x: it's, y: \"}\"} , ] # ]\n",
             "Flow [ 'a]', # ]⏎  {x: it's, y: \"}\"} , ]\nScalar 'a]'\nFlow {x: it's, y: \"}\"}\nScalar it's\nScalar \"}\"",
         );
-        check(
-            "v: [[], [[1]], {}]",
-            "Flow [[], [[1]], {}]\nFlow []\nFlow [[1]]\nFlow [1]\nScalar 1\nFlow {}",
-        );
+        check("v: [[], [[1]], {}]", "Flow [[], [[1]], {}]\nFlow []\nFlow [[1]]\nFlow [1]\nScalar 1\nFlow {}");
         check("u: 1\nv: {a: null}\n", "Flow {a: null}\nScalar null");
     }
 

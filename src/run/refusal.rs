@@ -65,7 +65,13 @@ pub fn judgement(server: &ServerError) -> Judgement {
         (Some(of), _) | (None, Some(of)) => format!("{name}, {of}"),
         (None, None) => name.to_owned(),
     };
-    Judgement { outcome: Outcome::Refused, detail: Some(detail), problem: None, captured: None, rewrite: None }
+    Judgement {
+        outcome: Outcome::Refused,
+        detail: Some(detail),
+        problem: None,
+        captured: None,
+        rewrite: None,
+    }
 }
 
 /// A step whose error is another one than it expects.

@@ -192,6 +192,7 @@ fn refusal(batch: &Batch, error: &Error) -> Option<Judgement> {
         outcome: *outcome,
         detail: server.constraint.clone(),
         problem: Some(problem),
-        captured: None, rewrite: None,
+        captured: None,
+        rewrite: None,
     })
 }

@@ -195,7 +195,13 @@ fn judge(applied: &Applied) -> Judgement {
             .at_place(place.clone())
             .note(format!("`{column}` is {actual} in the database"))
             .help("`add` never changes a row: correct the step, or accept it with `expect: [added, present, differs]`");
-        return Judgement { outcome: Outcome::Differs, detail: None, problem: Some(problem), captured: None, rewrite: None };
+        return Judgement {
+            outcome: Outcome::Differs,
+            detail: None,
+            problem: Some(problem),
+            captured: None,
+            rewrite: None,
+        };
     }
     let rows = applied.created + applied.there;
     let detail = (rows > 1).then(|| format!("{} of {}", applied.created, count(rows, "row")));

@@ -197,7 +197,8 @@ fn judge(answer: &Answer, table: &str, [filter, values]: [&Place; 2]) -> Result<
             outcome: Outcome::NotFound,
             detail: None,
             problem: Some(problem),
-            captured: None, rewrite: None,
+            captured: None,
+            rewrite: None,
         });
     }
     let (outcome, detail) = match changed {

@@ -123,11 +123,18 @@ impl Action for Delete {
                         outcome: Outcome::NotFound,
                         detail: None,
                         problem: Some(problem),
-                        captured: None, rewrite: None,
+                        captured: None,
+                        rewrite: None,
                     });
                 }
                 let detail = (deleted > 1).then(|| count(deleted, "row"));
-                Ok(Judgement { outcome: Outcome::Deleted, detail, problem: None, captured: None, rewrite: None })
+                Ok(Judgement {
+                    outcome: Outcome::Deleted,
+                    detail,
+                    problem: None,
+                    captured: None,
+                    rewrite: None,
+                })
             }),
         );
         Ok(Batch { capture, ..batch })

@@ -31,4 +31,5 @@ mod stances;
 mod support;
 mod tidy;
 mod tls;
+mod updating;
 mod values;

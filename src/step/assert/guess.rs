@@ -41,7 +41,8 @@ fn held(assert: &Assert, found: &Found, source: &Arc<Source>) -> Option<Judgemen
         outcome: Outcome::Held,
         detail: Some(count(rows, "row")),
         problem: None,
-        captured: None, rewrite: None,
+        captured: None,
+        rewrite: None,
     };
     match (&assert.expected, &found.description) {
         (Expected::Count(expected), _) => {

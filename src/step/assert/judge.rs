@@ -149,7 +149,8 @@ pub fn judge_count(answer: &Answer, wanted: &Quantity, place: &Place, is_written
             outcome: Outcome::Held,
             detail: Some(count(found, "row")),
             problem: None,
-            captured: None, rewrite: None,
+            captured: None,
+            rewrite: None,
         };
     }
     let problem = Diagnostic::failed(format!("the query returns {}, not {wanted}", count(found, "row")))

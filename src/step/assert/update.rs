@@ -33,7 +33,7 @@ pub fn edits(source: &Arc<Source>, key: Span, revision: &Revision) -> Result<Vec
     let sheet = Sheet { source, text: &source.text, key, value, path, file: &file };
     let mut refused = None;
     for (edits, wanted) in sheet.ways(revision)? {
-        match sheet.check(&edits, &wanted) {
+        match sheet.check(&edits, &wanted, matches!(revision, Revision::Rows { .. })) {
             Ok(()) => return Ok(edits),
             Err(reason) => refused = refused.or(Some(reason)),
         }
@@ -114,17 +114,17 @@ impl Sheet<'_> {
     }
 
     /// Whether the file with these edits says what is wanted, and else what it said before.
-    fn check(&self, edits: &[Edit], wanted: &[Node]) -> Result<(), Refused> {
+    fn check(&self, edits: &[Edit], wanted: &[Node], are_rows: bool) -> Result<(), Refused> {
         let refused = || "the file would not be read as what came back".to_owned();
         let text = edit::apply(self.text, edits).ok_or_else(refused)?;
         let source = Source::new(self.source.path.clone(), text);
         let file = yaml::parse(&source).map_err(|_| refused())?;
         let value = differs_at(self.file, &file, &self.path).ok_or_else(refused)?;
         let read = match (&value.content, &self.value.content) {
-            (Content::Scalar(text, _), Content::Scalar(old, _)) if old.trim_start().starts_with('|') => {
+            (Content::Scalar(text, _), Content::Scalar(..)) if are_rows => {
                 self.piped(&source, text, value.span)?
             }
-            (Content::List(items), Content::List(_)) => items.clone(),
+            (Content::List(items), Content::List(_)) if are_rows => items.clone(),
             _ => vec![value.clone()],
         };
         let is_wanted = read.len() == wanted.len() && read.iter().zip(wanted).all(|(a, b)| is_same(a, b));
@@ -134,12 +134,7 @@ impl Sheet<'_> {
 
 /// The value under the key of that place, and the way to it.
 fn find(file: &Node, key: Span) -> Result<(Vec<usize>, &Node), Refused> {
-    fn search<'n>(
-        node: &'n Node,
-        key: Span,
-        path: &mut Vec<usize>,
-        found: &mut Vec<(Vec<usize>, &'n Node)>,
-    ) {
+    fn search<'n>(node: &'n Node, key: Span, path: &mut Vec<usize>, found: &mut Vec<(Vec<usize>, &'n Node)>) {
         let children: Vec<&Node> = match &node.content {
             Content::List(items) => items.iter().collect(),
             Content::Map(entries) => {
@@ -188,9 +183,7 @@ fn differs_at<'n>(old: &Node, new: &'n Node, path: &[usize]) -> Option<&'n Node>
 /// Whether two nodes say the same, wherever they stand.
 fn is_same(a: &Node, b: &Node) -> bool {
     match (&a.content, &b.content) {
-        (Content::Scalar(one, _), Content::Scalar(other, _)) => {
-            one == other && json_text(a) == json_text(b)
-        }
+        (Content::Scalar(one, _), Content::Scalar(other, _)) => one == other && json_text(a) == json_text(b),
         (Content::List(a), Content::List(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
         }

@@ -35,8 +35,7 @@ impl Style<'_> {
             let at = entries.iter().position(|entry| entry.key == self.names[*column]);
             let at = at.ok_or_else(elsewhere)?;
             let (entry, old) = (&mut entries[at], &extent.items[at]);
-            let literal =
-                literal_like(self.text, &entry.value, old, text.as_deref(), &self.types[*column])?;
+            let literal = literal_like(self.text, &entry.value, old, text.as_deref(), &self.types[*column])?;
             edits.push(replace(self.text, entry.key_span, old, &literal.text)?);
             entry.value = literal.node;
         }

@@ -154,8 +154,7 @@ impl Yaml<'_> {
 
 /// A text of JSON, with quotes where YAML would take it for something else.
 fn json_word(text: &str) -> String {
-    let is_other =
-        ["true", "false", "null", "nan", "inf"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    let is_other = ["true", "false", "null", "nan", "inf"].iter().any(|word| text.eq_ignore_ascii_case(word));
     match text.starts_with(char::is_alphabetic) && is_plain(text) && !is_other {
         true => text.to_owned(),
         false => written::quoted(text),
@@ -262,15 +261,24 @@ mod tests {
         };
         check(None, None, "null");
         let plain = [
-            "Ann B", "1.10", "-5", "-0.5e3", "007", "true", "2024-01-01 10:00:00.5+00", "a@b.c",
-            "Anne-Marie", "日本", "/a",
+            "Ann B",
+            "1.10",
+            "-5",
+            "-0.5e3",
+            "007",
+            "true",
+            "2024-01-01 10:00:00.5+00",
+            "a@b.c",
+            "Anne-Marie",
+            "日本",
+            "/a",
         ];
         for plain in plain {
             check(Some(plain), None, plain);
         }
         let quoted = [
-            "null", "~", "", " a", "a ", "a: b", "a:", "- a", "-", "---", "-a", "a, b", "#a", "a #b",
-            "[a]", "{a,b}", "a|b", "'", "it's", "!a", "&a", "*a", "? a", "%a", "@a", "a\\b", "NULL",
+            "null", "~", "", " a", "a ", "a: b", "a:", "- a", "-", "---", "-a", "a, b", "#a", "a #b", "[a]",
+            "{a,b}", "a|b", "'", "it's", "!a", "&a", "*a", "? a", "%a", "@a", "a\\b", "NULL",
         ];
         for quoted in quoted {
             check(Some(quoted), None, &format!("'{}'", quoted.replace('\'', "''")));

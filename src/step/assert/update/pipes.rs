@@ -1,5 +1,6 @@
 //! Rows of a table between pipes. A column keeps its width while everything fits into it.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use unicode_width::UnicodeWidthStr;
@@ -37,11 +38,34 @@ impl Cell {
         }
     }
 
-    /// Whether it stands at the right end of its column.
-    fn is_right(&self) -> bool {
+    /// Whether it stands at the right end of a column where others do, or do not.
+    fn is_right(&self, others: bool) -> bool {
         match self {
-            Cell::Same(slot) => is_right(slot),
+            Cell::Same(slot) => match Side::of(slot) {
+                Side::Both => others,
+                side => side == Side::Right,
+            },
             Cell::Other(_, is_right) => *is_right,
+        }
+    }
+}
+
+/// To which side of its column a cell stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+    /// It fills it.
+    Both,
+}
+
+impl Side {
+    fn of(slot: &str) -> Side {
+        let (lead, trail) = (slot.len() - slot.trim_start().len(), slot.len() - slot.trim_end().len());
+        match lead.cmp(&trail) {
+            Ordering::Greater if !slot.trim().is_empty() => Side::Right,
+            Ordering::Equal => Side::Both,
+            _ => Side::Left,
         }
     }
 }
@@ -51,11 +75,15 @@ pub fn way(style: &Style, rows: &[Node], lines: &[Line], renewed: &[Renewed]) ->
     let text = style.text;
     let head = lines.first().ok_or("it has no head")?;
     let columns: Vec<(String, usize)> = columns(style, head, rows)?;
+    let right = right(text, lines);
+    let slots = |line: &Line| -> Vec<Cell> {
+        line.slots.iter().map(|slot| Cell::Same(text[slot.clone()].to_owned())).collect()
+    };
     let of_rows: Vec<usize> = (1..lines.len()).filter(|at| !lines[*at].is_rule).collect();
     let last_rule = (1..lines.len()).take_while(|at| lines[*at].is_rule).last().unwrap_or(0);
     let (mut drawn, mut wanted) = (Vec::new(), Vec::new());
     for at in (0..lines.len()).filter(|at| *at == 0 || lines[*at].is_rule) {
-        let cells = slots(text, &lines[at]);
+        let cells = slots(&lines[at]);
         drawn.push(Drawn { line: at, is_new: false, is_rule: lines[at].is_rule, cells });
     }
     let mut last = last_rule;
@@ -63,38 +91,37 @@ pub fn way(style: &Style, rows: &[Node], lines: &[Line], renewed: &[Renewed]) ->
         match row {
             Renewed::Kept(at) => {
                 last = of_rows[*at];
-                let cells = slots(text, &lines[last]);
+                let cells = slots(&lines[last]);
                 drawn.push(Drawn { line: last, is_new: false, is_rule: false, cells });
                 wanted.push(rows[*at].clone());
             }
             Renewed::Changed(at, changed) => {
                 last = of_rows[*at];
-                let mut cells = slots(text, &lines[last]);
+                let mut cells = slots(&lines[last]);
                 let mut row = rows[*at].clone();
                 let Content::Map(entries) = &mut row.content else { return Err("it has no rows".to_owned()) };
                 for (column, value) in changed {
-                    let cell = columns.iter().position(|(_, at)| at == column).ok_or("a column is missing")?;
+                    let cell =
+                        columns.iter().position(|(_, at)| at == column).ok_or("a column is missing")?;
                     let Cell::Same(old) = &cells[cell] else { continue };
                     if old.contains(REF) {
                         return Err("its value has a name (`$ref`), and is said elsewhere".to_owned());
                     }
-                    let is_right = is_right(old);
                     let quote = old.trim().chars().next().filter(|c| matches!(c, '\'' | '"'));
                     let literal = literal(value.as_deref(), &style.types[*column], quote);
                     let literal = literal.ok_or("a value that came back cannot be written in YAML")?;
-                    cells[cell] = Cell::Other(literal.text, is_right);
+                    cells[cell] = Cell::Other(literal.text, right[cell]);
                     entries[cell].value = literal.node;
                 }
                 drawn.push(Drawn { line: last, is_new: false, is_rule: false, cells });
                 wanted.push(row);
             }
             Renewed::New(texts) => {
-                let beside = slots(text, &lines[if last == last_rule { 0 } else { last }]);
                 let (mut cells, mut entries) = (Vec::new(), Vec::new());
-                for ((name, at), beside) in columns.iter().zip(&beside) {
+                for ((name, at), is_right) in columns.iter().zip(&right) {
                     let literal = literal(texts[*at].as_deref(), &style.types[*at], None);
                     let literal = literal.ok_or("a value that came back cannot be written in YAML")?;
-                    cells.push(Cell::Other(literal.text, beside.is_right()));
+                    cells.push(Cell::Other(literal.text, *is_right));
                     let (key, key_span) = (name.clone(), Default::default());
                     entries.push(Entry { key, key_span, value: literal.node });
                 }
@@ -103,7 +130,7 @@ pub fn way(style: &Style, rows: &[Node], lines: &[Line], renewed: &[Renewed]) ->
             }
         }
     }
-    Ok((edits(text, lines, &drawn), wanted))
+    Ok((edits(text, lines, &drawn, &right), wanted))
 }
 
 /// The columns of the head, each with its number in the query.
@@ -123,23 +150,32 @@ fn columns(style: &Style, head: &Line, rows: &[Node]) -> Result<Vec<(String, usi
     Ok(columns)
 }
 
-fn slots(text: &str, line: &Line) -> Vec<Cell> {
-    line.slots.iter().map(|slot| Cell::Same(text[slot.clone()].to_owned())).collect()
+/// For each column, whether its cells stand at the right end: all that do not fill it, or as the line below the
+/// head says.
+fn right(text: &str, lines: &[Line]) -> Vec<bool> {
+    let is_right = |at: usize| {
+        let slots = |is_rule: bool| {
+            let lines = lines.iter().skip(1).filter(move |line| line.is_rule == is_rule);
+            lines.map(move |line| &text[line.slots[at].clone()])
+        };
+        if slots(true).any(|rule| rule.trim().ends_with(':') && !rule.trim().starts_with(':')) {
+            return true;
+        }
+        let sides: Vec<Side> = slots(false).map(Side::of).collect();
+        sides.contains(&Side::Right) && !sides.contains(&Side::Left)
+    };
+    (0..lines[0].slots.len()).map(is_right).collect()
 }
 
-fn is_right(slot: &str) -> bool {
-    let (lead, trail) = (slot.len() - slot.trim_start().len(), slot.len() - slot.trim_end().len());
-    lead > trail && trail <= 1 && !slot.trim().is_empty()
-}
-
-fn edits(text: &str, lines: &[Line], drawn: &[Drawn]) -> Vec<Edit> {
+fn edits(text: &str, lines: &[Line], drawn: &[Drawn], right: &[bool]) -> Vec<Edit> {
     let mut edits = Vec::new();
     let widths: Vec<Width> = (0..lines[0].slots.len()).map(|at| width(text, lines, drawn, at)).collect();
     let mut new: Vec<(usize, Vec<String>)> = Vec::new();
     for line in drawn {
         let old = &lines[line.line];
         if line.is_new {
-            let drawn: Vec<String> = line.cells.iter().zip(&widths).map(|(it, width)| draw(it, width)).collect();
+            let cells = line.cells.iter().zip(&widths).zip(right);
+            let drawn: Vec<String> = cells.map(|((it, width), right)| draw(it, width, *right)).collect();
             let start = line_start(text, old.slots[0].start);
             let indent = &text[start..old.slots[0].start - 1];
             let drawn = format!("{indent}|{}|", drawn.join("|"));
@@ -149,11 +185,12 @@ fn edits(text: &str, lines: &[Line], drawn: &[Drawn]) -> Vec<Edit> {
             }
             continue;
         }
-        for ((cell, slot), width) in line.cells.iter().zip(&old.slots).zip(&widths) {
+        let columns = old.slots.iter().zip(&widths).zip(right);
+        for (cell, ((slot, width), is_right)) in line.cells.iter().zip(columns) {
             let by = match (cell, width) {
                 (Cell::Same(_), Width::Kept(_) | Width::None) => continue,
                 (Cell::Same(drawn), Width::Grown(width)) if line.is_rule => rule(drawn, *width),
-                _ => draw(cell, width),
+                _ => draw(cell, width, *is_right && line.line > 0),
             };
             edits.push(Edit::new(slot.clone(), by));
         }
@@ -162,8 +199,7 @@ fn edits(text: &str, lines: &[Line], drawn: &[Drawn]) -> Vec<Edit> {
         let end = lines[*at].slots.last().map_or(0, |slot| line_end(text, slot.end));
         edits.push(insert(text, end, rows));
     }
-    let is_gone = |at: &usize| !drawn.iter().any(|line| !line.is_new && line.line == *at);
-    for at in gone(lines.len(), drawn).into_iter().filter(is_gone) {
+    for at in gone(lines.len(), drawn) {
         edits.push(Edit::new(whole(text, &lines[at]), ""));
     }
     edits
@@ -208,14 +244,14 @@ fn width(text: &str, lines: &[Line], drawn: &[Drawn], at: usize) -> Width {
     Width::Grown(texts.max().unwrap_or(old))
 }
 
-fn draw(cell: &Cell, width: &Width) -> String {
+fn draw(cell: &Cell, width: &Width, is_right: bool) -> String {
     let text = cell.text();
     let width = match width {
         Width::Kept(width) | Width::Grown(width) => *width,
         Width::None => return format!(" {text} "),
     };
     let pad = " ".repeat(width.saturating_sub(text.width() + 2));
-    match cell.is_right() {
+    match cell.is_right(is_right) {
         true => format!(" {pad}{text} "),
         false => format!(" {text}{pad} "),
     }

@@ -82,7 +82,7 @@ impl Sheet<'_> {
         let end = self.list.range.end;
         let is_alone = is_blank(indent) && is_blank(&self.text[end..line_end(self.text, end)]);
         let Some(colon) = colon(self.text, self.key).filter(|_| is_alone) else { return Ok(vec![inside]) };
-        let newline = newline(self.text);
+        let newline = newline(self.text, end);
         let lines: String = rows.iter().map(|row| format!("{newline}{indent}  - {row}")).collect();
         Ok(vec![vec![Edit::new(colon + 1..end, lines)], inside])
     }
@@ -110,7 +110,7 @@ impl Sheet<'_> {
                         let lead = if at == 0 { format!("-{gap}") } else { format!(" {gap}") };
                         format!("{indent}{lead}{key}: {}", value.text)
                     });
-                    lines.collect::<Vec<_>>().join(newline(self.text))
+                    lines.collect::<Vec<_>>().join(newline(self.text, dash))
                 }
                 _ => format!("{indent}-{gap}{}", flow(cells, is_spaced(self.text, row))),
             }
@@ -172,7 +172,7 @@ pub fn is_spaced(text: &str, row: &Extent) -> bool {
 
 /// Lines put in at the beginning of a line, or behind the last one.
 pub fn insert(text: &str, at: usize, lines: &[String]) -> Edit {
-    let newline = newline(text);
+    let newline = newline(text, at);
     let lines = lines.join(newline);
     match at == 0 || text[..at].ends_with('\n') {
         true => Edit::new(at..at, format!("{lines}{newline}")),
@@ -190,9 +190,9 @@ pub fn line_end(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |more| at + more + 1)
 }
 
-/// How lines end here.
-pub fn newline(text: &str) -> &'static str {
-    match text.find('\n') {
+/// How lines end before a byte, or else behind it.
+pub fn newline(text: &str, at: usize) -> &'static str {
+    match text[..at].rfind('\n').or_else(|| text.find('\n')) {
         Some(at) if text[..at].ends_with('\r') => "\r\n",
         _ => "\n",
     }
