@@ -8,11 +8,11 @@ use crate::project::source::Span;
 
 /// The edits of a list that has rows already, beside those of its cells.
 pub fn edits(sheet: &Sheet, cells: Vec<Edit>) -> Result<Vec<Edit>, Refused> {
-    if sheet.pieces.is_empty() {
-        return Ok(vec![Edit::new(sheet.list.range.clone(), "[]")]);
-    }
     match stand_alone(sheet) {
         true => Ok(on_lines(sheet, cells)),
+        false if sheet.pieces.is_empty() && !sheet.text[sheet.list.range.clone()].contains('#') => {
+            Ok(vec![Edit::new(sheet.list.range.clone(), "[]")])
+        }
         false => on_one_line(sheet, cells),
     }
 }

@@ -127,6 +127,7 @@ fn rows_between_brackets_keep_what_stands_between_them() {
         "    rows: [\n      {a: x, b: y}, # one\n      {a: t, b: w}, # two\n      {a: p, b: q}\n    ]\n",
     );
     check(step, &rows("0"), "    rows: [\n      {a: x, b: y}, # one\n    ]\n");
+    check(step, &rows(""), "    rows: [\n    ]\n");
     check(step, &rows("1"), "    rows: [\n      {a: z, b: w} # two\n    ]\n");
     check(step, &rows("+p,q"), "    rows: [\n      {a: p, b: q}\n    ]\n");
     let step = "    rows: [{a: x, b: y}, # one\n           {a: z, b: w}]\n";
