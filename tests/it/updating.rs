@@ -435,3 +435,53 @@ fn whatever_is_expected_holds_after_an_update_and_other_lines_stay() {
         assert_eq!(kept(&written), kept(&scenario), "{scenario}\n{written}");
     }
 }
+
+#[test]
+fn values_of_every_kind_are_read_again_as_they_came() {
+    let database = Database::create();
+    database.execute(
+        "create type mood as enum ('so so', 'null'); create type pair as (a int, b text);
+         create table kinds as select
+           timestamptz '2024-02-29 12:30:00.123456+02' as tz, timestamp 'infinity' as ts, date '0044-03-15 BC' as d,
+           time '23:59:59.5' as t, timetz '10:00+05' as ttz, interval '-1 year 2 days 03:04:05.6' as i,
+           int4range(1, 5) as r, tstzrange('2024-01-01', null) as tr, '{[1,3),[5,7)}'::int4multirange as mr,
+           '\\x00ff'::bytea as b, 'NaN'::float8 as f, '-0'::float8 as z, 1e-320::float8 as tiny, 0.1::float4 as f4,
+           12345678901234567890.1200::numeric as n, 'Infinity'::numeric as ni, 12.5::money as m,
+           'ab'::char(5) as c, 'so so'::mood as mood, row(1, 'x, \"y\"')::pair as p,
+           array[[1, 2], [3, null]] as a2, '[0:1]={1,2}'::int[] as a0, array['a,b', 'NULL', null, ''] as ta,
+           array['{\"a\": 1}']::jsonb[] as ja, array[row(1, 'x')::pair] as pa, array[int4range(1, 2)] as ra,
+           '{\"b\": 1.50, \"a\": \"x\", \"a\": 2}'::json as j, '[{\"a b\": [\"1\", 1e3, \"~\"]}]'::jsonb as jb,
+           inet '10.0.0.1/8' as ip, 'a:1 b:2'::tsvector as v, point '(1,2)' as pt, '<a>x</a>'::xml as x,
+           E'tab\\there\\r\\nnew ' as txt, uuid '00000000-0000-0000-0000-000000000001' as u, true as ok, 'x'::\"char\" as ch,
+           B'0101' as bits, oid '5' as o, null::int as nothing",
+    );
+    for rows in ["rows: []", "rows: []\n    text: true"] {
+        updated(
+            &database,
+            &format!("scenario: S\nsteps:\n  - assert: all\n    query: select * from kinds\n    {rows}\n"),
+        );
+    }
+    let names =
+        database.rows("select attname from pg_attribute where attrelid = 'kinds'::regclass and attnum > 0");
+    for name in &names {
+        updated(
+            &database,
+            &format!(
+                "scenario: S\nsteps:\n  - assert: one\n    query: select {name} as v from kinds\n    rows: |\n      | v |\n"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_secret_that_comes_back_is_written_nowhere() {
+    let database = Database::create();
+    let scenario = "scenario: S\nvars: {hash: {$env: ADMIN_HASH}}\nsteps:\n  - assert: it\n    query: select 'x' || :hash as a\n    value: old\n";
+    let directory = project(&[(FILE, scenario)]);
+    let seedbed = Seedbed::new(directory.path()).variable("CONNECTION_STRING", &database.url());
+    let output = seedbed.variable("ADMIN_HASH", "canary-of-admins").run(&["run", "--update"]);
+    assert_eq!(output.status, "1", "{}", output.text);
+    assert!(output.text.contains("not updated: a secret came back"), "{}", output.text);
+    assert!(!output.text.contains("canary-of-admins"), "{}", output.text);
+    assert_eq!(read(directory.path()), scenario);
+}
