@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::project::diagnostic::Diagnostic;
 use crate::project::edit::Edit;
-use crate::project::source::{Place, Span};
+use crate::project::source::Place;
 use crate::project::values::Captured;
 use capture::Capture;
 

@@ -65,7 +65,10 @@ impl Assert {
     ) -> Question {
         self.embed(&mut statement, source, "select count(*)::text from (\n", ") as q");
         let place = Place::new(source, self.expected_span);
-        Question { statement, judge: Box::new(move |answer| Ok(judge_count(answer, &wanted, &place, is_written))) }
+        Question {
+            statement,
+            judge: Box::new(move |answer| Ok(judge_count(answer, &wanted, &place, is_written))),
+        }
     }
 
     /// The values under `with`, each by the type that the query uses it as.
