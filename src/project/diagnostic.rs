@@ -136,7 +136,11 @@ impl Diagnostic {
     fn render_without_excerpt(&self, title: &str, coloured: bool) -> String {
         let mut text = format!("{title}\n");
         if let Some(place) = &self.place {
-            text.push_str(&format!("  --> {}\n", place.source.path));
+            // An excerpt knows its line, even an empty one.
+            match place.source.line_first {
+                1 => text.push_str(&format!("  --> {}\n", place.source.path)),
+                _ => text.push_str(&format!("  --> {place}\n")),
+            }
         }
         let mut line = |word: &str, style: anstyle::Style, words: &str| {
             let style = if coloured { style } else { anstyle::Style::new() };

@@ -155,6 +155,7 @@ fn advice(server: &ServerError, access: Access) -> Option<String> {
             "`assert` only reads; write with `add`, `change`, `delete`, `seed` or `sql`"
         }
         "25006" => "the server is read-only: is it a standby?",
+        "22021" => "files of rows are read as UTF-8: save this one so",
         "42P02" => "this statement takes no parameters: write the value into it",
         "2D000" => "the step is one transaction already: let the function neither commit nor roll back",
         "25001" => "what cannot run in a transaction is for a migration with `-- seedbed: no-transaction`",
