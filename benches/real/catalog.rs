@@ -5,7 +5,8 @@ use postgres::Client;
 use super::sql::{ident, texts};
 
 /// Columns of tables, without those that the server generates, with all that foreign keys tell of them.
-/// Tables with a rule are left out: what is written to them goes elsewhere, and `seed` refuses that.
+/// Tables with a rule are left out: what is written to them goes elsewhere, and `seed` refuses that. So are
+/// parents by inheritance, whose rows are their children's as well.
 const COLUMNS: &str = "
 select c.oid, n.nspname, c.relname, c.relkind = 'p', a.attname, a.attnotnull,
   a.attidentity <> '' or coalesce(pg_get_expr(d.adbin, d.adrelid) ~ '\\(', false), d.oid is not null or a.attidentity <> '',
@@ -28,6 +29,7 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and not c.relispartition and n.nspname !~ '^(pg_|information_schema)'
   and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
   and not exists (select from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3', '4'))
+  and not exists (select from pg_inherits i where i.inhparent = c.oid and c.relkind = 'r')
 order by n.nspname, c.relname, a.attnum";
 /// Unique keys whose columns are never NULL: table, whether it is the primary key, and its columns.
 const KEYS: &str = "
