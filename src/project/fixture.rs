@@ -329,9 +329,11 @@ impl Fixture {
     /// The fixture that a file of rows is without more words.
     pub fn of_file(bulk: Arc<Bulk>) -> Fixture {
         let name = bulk.stem().to_owned();
-        let layout = &bulk.layouts[0];
-        let (span, source) =
-            (layout.columns.first().map(|it| it.span).unwrap_or_default(), layout.source.clone());
+        // A file that could not be read has no layout; what is wrong with it is said already.
+        let (span, source) = match bulk.layouts.first() {
+            Some(it) => (it.columns.first().map(|it| it.span).unwrap_or_default(), it.source.clone()),
+            None => (Span::default(), Source::new(bulk.path.clone(), "")),
+        };
         Fixture {
             table: Name { text: name.clone(), span },
             name,
