@@ -15,6 +15,7 @@ pub mod intake;
 pub mod names;
 pub mod quote;
 pub mod resolve;
+pub mod sent;
 pub mod snapshot;
 pub mod staged;
 pub mod wrote;

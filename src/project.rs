@@ -11,6 +11,7 @@ pub mod directive;
 pub mod edit;
 pub mod extent;
 pub mod fixture;
+pub mod grid;
 pub mod instruction;
 pub mod load;
 pub mod matcher;

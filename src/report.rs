@@ -4,11 +4,13 @@ pub mod event;
 pub mod exit;
 pub mod json;
 pub mod log;
+pub mod suite;
 pub mod text;
 
 use std::time::Duration;
 
 use crate::plan::Rewrite;
+use crate::plan::sent::Sent;
 use crate::plan::wrote::Wrote;
 use crate::project::diagnostic::{Diagnostic, Severity};
 use crate::project::source::Place;
@@ -84,6 +86,12 @@ pub struct StepReport {
     pub rewrite: Option<Rewrite>,
     /// How many tries it took; 0 when it did not run.
     pub attempts: u32,
+    /// What the tries that had to be made again ran into, in order.
+    pub retried: Vec<String>,
+    /// What it sent, if that is wanted.
+    pub sent: Vec<Sent>,
+    /// When it began, from the begin of the run.
+    pub begun: Duration,
     /// How long it took.
     pub elapsed: Duration,
     /// What is to be said about it.

@@ -49,6 +49,8 @@ pub struct Work<'a> {
     pub guard: Guard,
     /// What becomes of expectations that do not hold; without it they are left as they are.
     pub update: Option<Update<'a>>,
+    /// Whether the report has what steps send.
+    pub keeps_sent: bool,
 }
 
 /// Steps under a title: a scenario, or what a command makes up.
@@ -95,6 +97,7 @@ pub struct Run<'a> {
     work: &'a Work<'a>,
     connection: &'a mut Connection,
     emit: &'a mut dyn FnMut(Event),
+    started: Instant,
     steps_begun: usize,
     /// What the catalog says of the tables that steps name.
     catalog: Catalog,
@@ -109,7 +112,15 @@ impl<'a> Run<'a> {
         connection: &'a mut Connection,
         emit: &'a mut dyn FnMut(Event),
     ) -> Run<'a> {
-        Run { work, connection, emit, steps_begun: 0, catalog: Catalog::default(), ahead: None }
+        Run {
+            work,
+            connection,
+            emit,
+            started: Instant::now(),
+            steps_begun: 0,
+            catalog: Catalog::default(),
+            ahead: None,
+        }
     }
 
     fn all(&mut self, report: &mut Report) -> Result<(), Stop> {

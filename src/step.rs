@@ -12,7 +12,6 @@ pub mod changes;
 pub mod control;
 pub mod delete;
 pub mod expect;
-pub mod grid;
 pub mod links;
 pub mod outcome;
 pub mod outline;

@@ -194,6 +194,7 @@ impl Options {
             retry: self.retry(),
             guard: self.guard(),
             update: None,
+            keeps_sent: false,
         }
     }
 

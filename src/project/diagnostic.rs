@@ -11,6 +11,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde_json::json;
 
 use super::control;
+use super::grid::Grid;
 use super::source::{Place, Source, Span};
 
 /// How bad it is.
@@ -39,6 +40,8 @@ pub struct Diagnostic {
     pub context: Option<(Span, String)>,
     /// Facts that help to understand, one line or a small block each.
     pub notes: Vec<String>,
+    /// Which of the notes is a grid, if one is, with its cells apart.
+    pub grid: Option<(usize, Grid)>,
     /// The next action.
     pub help: Option<String>,
 }
@@ -67,6 +70,7 @@ impl Diagnostic {
             label: None,
             context: None,
             notes: Vec::new(),
+            grid: None,
             help: None,
         }
     }
@@ -97,6 +101,13 @@ impl Diagnostic {
     /// Adds a fact.
     pub fn note(mut self, note: impl Into<String>) -> Diagnostic {
         self.notes.push(printable(&note.into()));
+        self
+    }
+
+    /// Adds a grid as a fact.
+    pub fn grid(mut self, grid: Grid) -> Diagnostic {
+        self.notes.push(printable(&grid.text()));
+        self.grid = Some((self.notes.len() - 1, grid));
         self
     }
 

@@ -8,7 +8,7 @@ use super::marks::Marks;
 use super::update::Rewriting;
 use super::{Run, Stop, Story};
 use crate::database::ledger::Entry;
-use crate::plan::Batch;
+use crate::plan::{Batch, sent};
 use crate::project::diagnostic::count;
 use crate::project::source::{Place, digest};
 use crate::project::values::Captured;
@@ -108,6 +108,10 @@ impl Run<'_> {
         let Some(batch) = now.as_ref().or(batch) else { return Ok(()) };
         let entry = self.entry(story, step);
         let started = Instant::now();
+        report.begun = started.duration_since(self.started);
+        if self.work.keeps_sent {
+            report.sent = sent::of(batch);
+        }
         let result = match &step.control.eventually {
             Some(polling) => self.poll((step, batch), &entry, polling, marks, report),
             None => self.step(step, batch, &entry, marks, report),
@@ -132,11 +136,12 @@ impl Run<'_> {
         let mut looks = 0;
         let mut tries = 0;
         loop {
-            let mut look = blank(step);
+            let mut look = StepReport { retried: std::mem::take(&mut report.retried), ..blank(step) };
             let result = self.step(step, batch, entry, marks, &mut look);
             looks += 1;
             tries += look.attempts;
-            *report = StepReport { attempts: tries, ..look };
+            let (sent, begun) = (std::mem::take(&mut report.sent), report.begun);
+            *report = StepReport { attempts: tries, sent, begun, ..look };
             result?;
             let left = polling.within.saturating_sub(started.elapsed());
             if !matches!(report.end, End::Refused(_)) {
@@ -196,6 +201,9 @@ fn blank(step: &Step) -> StepReport {
         captured: None,
         rewrite: None,
         attempts: 0,
+        retried: Vec::new(),
+        sent: Vec::new(),
+        begun: Default::default(),
         elapsed: Default::default(),
         diagnostics: Vec::new(),
     }

@@ -99,6 +99,7 @@ impl Run<'_> {
                 Class::Permanent => false,
             };
             if let Some(delay) = attempts.next_delay().filter(|_| may_pass) {
+                report.retried.push(error.to_string());
                 self.pause(&step.title.text, &error, attempts.made() - 1, delay)?;
                 continue;
             }

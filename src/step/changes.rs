@@ -12,13 +12,13 @@
 
 use std::sync::Arc;
 
-use super::grid;
 use crate::plan::JudgeWritten;
 use crate::plan::catalog::{Catalog, TableKind};
 use crate::plan::resolve::Resolver;
 use crate::plan::wrote::{Named, Written, shown};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::grid::Grid;
 use crate::project::quantity::Quantity;
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source, Span};
@@ -200,7 +200,7 @@ fn judge(permits: &[Permit], place: &Place, written: &Written) -> Option<Diagnos
         problem = problem.note(format!("{} not as expected either", more_are(more)));
     }
     if lines.len() > 1 {
-        problem = problem.note(grid::layout(&lines, &[]));
+        problem = problem.grid(Grid::of(lines));
     }
     Some(problem)
 }

@@ -17,12 +17,12 @@ use crate::plan::capture::Held;
 use crate::plan::description::Type;
 use crate::plan::{Answer, Judgement, Rewrite, Rewritten, number, text};
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::grid::cut;
 use crate::project::quantity::Quantity;
 use crate::project::source::{Place, Source};
 use crate::project::values::Captured;
 use crate::project::yaml::Node;
 use crate::step::Outcome;
-use crate::step::grid::cut;
 
 /// What the rows of a query are compared with.
 pub struct Expectation {
@@ -389,7 +389,7 @@ fn told(
     };
     let unseen = comparison.found - comparison.seen.len();
     let unseen = if expectation.matching() == Match::Contains { 0 } else { unseen };
-    problem.note(Table { comparison, expectation, differences, unseen }.draw())
+    problem.grid(Table { comparison, expectation, differences, unseen }.draw())
 }
 
 /// A text that its type reads as something else, if the answer's row says so.

@@ -4,8 +4,8 @@ use super::difference::Difference;
 use super::judge::{Comparison, Expectation};
 use super::why::written;
 use crate::project::diagnostic::count;
+use crate::project::grid::{CELL_MAX, Grid, Line, cut, shown};
 use crate::project::matcher;
-use crate::step::grid::{CELL_MAX, Line, cut, layout, shown};
 
 /// The most rows that are shown.
 const ROWS_MORE: usize = 20;
@@ -27,7 +27,7 @@ pub struct Table<'a> {
 impl Table<'_> {
     /// The rows that differ, as they are expected and as they came back, with a line below those that came
     /// with other values; and where all are few, the others between them.
-    pub fn draw(&self) -> String {
+    pub fn draw(&self) -> Grid {
         let is_different = |it: &&Difference| !matches!(it, Difference::None(..));
         let different = self.differences.iter().filter(is_different).count();
         let is_short = self.differences.len() <= ROWS_MORE;
@@ -36,7 +36,7 @@ impl Table<'_> {
         let starts = self.starts(&shown);
         let mut lines: Vec<Line> =
             vec![(" ", self.expectation.names.iter().map(|name| cut(name, 0)).collect())];
-        let mut marked: Vec<(usize, &[usize])> = Vec::new();
+        let mut marked = Vec::new();
         for difference in &shown {
             match difference {
                 Difference::None(_, seen) => lines.push((" ", self.returned(*seen, &starts))),
@@ -47,26 +47,26 @@ impl Table<'_> {
                     lines.push(("+", self.returned(*seen, &starts)));
                     // Of a single column it is clear which one differs.
                     if self.expectation.names.len() > 1 {
-                        marked.push((lines.len() - 1, columns));
+                        marked.push((lines.len() - 1, columns.clone()));
                     }
                 }
             }
         }
-        let mut text = layout(&lines, &marked);
+        let mut more = Vec::new();
         let hidden = different.saturating_sub(shown.iter().filter(|it| is_different(it)).count());
         if hidden > 0 {
             let verb = if hidden == 1 { "differs" } else { "differ" };
-            text.push_str(&format!("\n{hidden} more {} {verb}", if hidden == 1 { "row" } else { "rows" }));
+            more.push(format!("{hidden} more {} {verb}", if hidden == 1 { "row" } else { "rows" }));
         }
         if self.unseen > 0 {
-            text.push_str(&format!("\n{} more rows came back", self.unseen));
+            more.push(format!("{} more rows came back", self.unseen));
         }
         let equal = self.differences.len() - different;
         if !is_short && equal > 0 {
             let are = if equal == 1 { "is" } else { "are" };
-            text.push_str(&format!("\n{} {are} as expected, and not shown", count(equal, "row")));
+            more.push(format!("{} {are} as expected, and not shown", count(equal, "row")));
         }
-        format!("- expected, + returned\n{text}")
+        Grid { legend: Some("- expected, + returned"), lines, marked, more }
     }
 
     fn expected(&self, row: usize, starts: &[usize]) -> Vec<String> {

@@ -1,10 +1,10 @@
 //! Why a value is not the one expected, in a few words.
 
 use crate::plan::description::{Kind, Type};
+use crate::project::grid::cut;
 use crate::project::matcher;
 use crate::project::value::json_text;
 use crate::project::yaml::{Content, Node};
-use crate::step::grid::cut;
 
 /// What came back instead of what a node says, and in what the two differ where that is easily overlooked.
 /// `expected` is how the server writes the value of a node that is one.

@@ -12,6 +12,7 @@ use crate::plan::resolve::Resolver;
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
 use crate::project::fixture::Mode;
+use crate::project::grid::{Grid, Line, shown};
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Source};
 use crate::project::yaml::Entry;
@@ -20,7 +21,6 @@ use crate::seed::fixture::{self, Taking};
 use crate::seed::load::Load;
 use crate::seed::look::{Change, ChangeKind, Foreseen, Look};
 use crate::step::Step;
-use crate::step::grid::{Line, layout, shown};
 
 /// The most rows of a table that are shown.
 const SHOWN_MAX: usize = 20;
@@ -138,7 +138,7 @@ fn judge(foreseen: &Foreseen, (name, is_all): &(Place, bool), source: &Arc<Sourc
     let is_elsewhere = place.as_ref().is_some_and(|place| place.source != *source);
     let mut problem = Diagnostic::failed(parts.join(", "))
         .at_place(place.unwrap_or_else(|| name.clone()))
-        .note(draw(changes, inserted + updated + deleted));
+        .grid(draw(changes, inserted + updated + deleted));
     if is_elsewhere {
         let key = if *is_all { "equals" } else { "matches" };
         problem = problem.note(format!("`{key}` stands at {name}"));
@@ -147,7 +147,7 @@ fn judge(foreseen: &Foreseen, (name, is_all): &(Place, bool), source: &Arc<Sourc
 }
 
 /// The rows that differ, in columns.
-fn draw(changes: &[Change], all: usize) -> String {
+fn draw(changes: &[Change], all: usize) -> Grid {
     let told = &changes[..changes.len().min(SHOWN_MAX)];
     let mut columns: Vec<&str> = Vec::new();
     for change in told {
@@ -175,9 +175,7 @@ fn draw(changes: &[Change], all: usize) -> String {
         };
         lines.push((sign, columns.iter().map(cell).collect()));
     }
-    let mut text = format!("- missing, + too many, ~ in the table → in the fixture\n{}", layout(&lines, &[]));
-    if all > told.len() {
-        text.push_str(&format!("\n{}", count(all - told.len(), "more row")));
-    }
-    text
+    let more = (all > told.len()).then(|| count(all - told.len(), "more row"));
+    let legend = Some("- missing, + too many, ~ in the table → in the fixture");
+    Grid { legend, lines, more: more.into_iter().collect(), ..Grid::default() }
 }

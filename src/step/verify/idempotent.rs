@@ -5,10 +5,10 @@ use crate::plan::fact::{Told, Trial, Tried};
 use crate::plan::wrote::{Written, shown};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::grid::{Grid, Line};
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Span};
 use crate::project::yaml::Entry;
-use crate::step::grid::{Line, layout};
 use crate::step::seed::{Purpose, Seed};
 use crate::step::{Action, Step};
 
@@ -76,7 +76,7 @@ fn judge(trial: &Trial, place: &Place) -> Option<Diagnostic> {
         lines.push((" ", vec![shown(schema, table), "emptied, rewritten or dropped".to_owned()]));
     }
     if lines.len() > 1 {
-        problem = problem.note(layout(&lines, &[]));
+        problem = problem.grid(Grid::of(lines));
         if !moved.is_empty() {
             problem = problem.note(format!(
                 "it moves {} {}",

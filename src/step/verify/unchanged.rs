@@ -9,11 +9,11 @@ use crate::plan::snapshot::{
 use crate::plan::wrote::{Named, shown as table_name};
 use crate::project::Project;
 use crate::project::diagnostic::{Diagnostic, count};
+use crate::project::grid::{Grid, Line, shown};
 use crate::project::reading::Reading;
 use crate::project::source::{Name, Place, Span};
 use crate::project::yaml::{Content, Entry};
 use crate::step::Step;
-use crate::step::grid::{Line, layout, shown};
 
 /// The word for every table.
 const ALL: &str = "all";
@@ -189,7 +189,7 @@ fn failure(difference: &Difference, since: &str) -> Diagnostic {
                 })
                 .collect();
             let message = format!("`{table}` is not as it was {since}: {}", counted.join(", "));
-            let problem = Diagnostic::failed(message).note(draw(columns, key, changes, values));
+            let problem = Diagnostic::failed(message).grid(draw(columns, key, changes, values));
             let is_unknown = |hash: Option<u128>| hash.is_some_and(|hash| !values.contains_key(&hash));
             match changes.iter().take(SHOWN_MAX).any(|change| is_unknown(change.before)) {
                 true => problem
@@ -206,7 +206,7 @@ fn draw(
     key: &[String],
     changes: &[Change],
     values: &std::collections::HashMap<u128, Vec<Option<String>>>,
-) -> String {
+) -> Grid {
     let mut lines: Vec<Line> = vec![(" ", columns.to_vec())];
     for change in changes.iter().take(SHOWN_MAX) {
         let sign = match (change.before, change.after) {
@@ -232,10 +232,12 @@ fn draw(
         };
         lines.push((sign, columns.iter().enumerate().map(cell).collect()));
     }
-    let mut text = format!("+ came, - went, ~ changed\n{}", layout(&lines, &[]));
     let more = changes.len().saturating_sub(SHOWN_MAX);
-    if more > 0 {
-        text.push_str(&format!("\n{}", count(more, "more row")));
+    let more = (more > 0).then(|| count(more, "more row"));
+    Grid {
+        legend: Some("+ came, - went, ~ changed"),
+        lines,
+        more: more.into_iter().collect(),
+        ..Grid::default()
     }
-    text
 }

@@ -52,6 +52,7 @@ fn run_inside(directory: &Path, url: &str, limits: Limits, deadline: Duration) -
         retry,
         guard: Guard { deleted_max: 1000, ..Guard::default() },
         update: None,
+        keeps_sent: false,
     };
     let report = run(&work, &mut connection, &mut |event| {
         said.push_str(&text::progress(&event).unwrap_or_default());

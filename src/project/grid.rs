@@ -8,8 +8,40 @@ pub const CELL_MAX: usize = 60;
 /// A line of a table: the sign before it, and its cells.
 pub type Line = (&'static str, Vec<String>);
 
+/// Lines with the same columns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grid {
+    /// What the signs mean, if they mean anything.
+    pub legend: Option<&'static str>,
+    /// The lines; the first has the names of the columns.
+    pub lines: Vec<Line>,
+    /// Cells that differ from those of the line above: a line's number, and its columns.
+    pub marked: Vec<(usize, Vec<usize>)>,
+    /// What is to be said of lines that are not shown.
+    pub more: Vec<String>,
+}
+
+impl Grid {
+    /// Lines without signs or marks to explain.
+    pub fn of(lines: Vec<Line>) -> Grid {
+        Grid { lines, ..Grid::default() }
+    }
+
+    /// The grid as text.
+    pub fn text(&self) -> String {
+        let marked: Vec<(usize, &[usize])> =
+            self.marked.iter().map(|(line, columns)| (*line, columns.as_slice())).collect();
+        let mut text = self.legend.map(|legend| format!("{legend}\n")).unwrap_or_default();
+        text.push_str(&layout(&self.lines, &marked));
+        for more in &self.more {
+            text.push_str(&format!("\n{more}"));
+        }
+        text
+    }
+}
+
 /// Cells below each other, as wide as they are seen, and lines below those of some rows that are marked.
-pub fn layout(lines: &[Line], marked: &[(usize, &[usize])]) -> String {
+fn layout(lines: &[Line], marked: &[(usize, &[usize])]) -> String {
     let columns = lines.iter().map(|(_, cells)| cells.len()).max().unwrap_or(0);
     let width = |at: usize| {
         // A single remark that stands for a whole row is no cell.
