@@ -16,6 +16,7 @@ mod schema;
 mod status;
 mod target;
 mod terminal;
+mod test;
 mod up;
 mod update;
 
@@ -50,6 +51,7 @@ Where the database is:
 Examples:
   seedbed up --throwaway         try the project on a database that is gone afterwards
   seedbed up --wait 2min         in a deployment: wait for the server, migrate, run the scenarios
+  seedbed test                   test each scenario on a database of its own, side by side
   seedbed check                  find every mistake that can be found without a database
   seedbed new fixture employees  begin a fixture from the columns of the table
 
@@ -111,6 +113,13 @@ enum Command {
         #[command(flatten)]
         update: update::Update,
     },
+    /// Test each scenario on a database of its own
+    ///
+    /// The migrations are applied once, to a template; each scenario runs on a copy of it, which is
+    /// dropped afterwards, several side by side. Without a database to be found (see below), a
+    /// temporary server is started; with one, its server is used, and the role needs CREATEDB. The
+    /// database that is named is never written to.
+    Test(test::Arguments),
     /// Show what `up` would do
     ///
     /// Lists the pending migrations, with what is dangerous about them on a database in use, and the
@@ -185,6 +194,7 @@ pub fn main() -> ExitCode {
             up::seed(&cli.options, fixtures, Purpose::ApplyWithParents, *plan)
         }
         Command::Unseed { fixtures, plan } => up::seed(&cli.options, fixtures, Purpose::Remove, *plan),
+        Command::Test(arguments) => test::test(&cli.options, arguments),
         Command::Plan { scenarios } => plan::plan(&cli.options, scenarios),
         Command::Status { exit_code } => status::status(&cli.options, *exit_code),
         Command::Repair { versions } => repair::repair(&cli.options, versions),

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod clock;
 pub mod connection;
 pub mod create;
+pub mod databases;
 pub mod describe;
 pub mod dsn;
 pub mod environment;

@@ -8,7 +8,8 @@
 //!
 //! [`project`] is what the author wrote, [`step`] what kinds of steps there are, [`plan`] what will
 //! be sent, [`seed`] how rows become one statement, [`database`] the server, [`migrate`] refinery,
-//! [`run`] the doing, [`report`] what happened, and [`cli`] the words on the command line.
+//! [`run`] the doing, [`suite`] many runs side by side, each on a database of its own, [`report`] what
+//! happened, and [`cli`] the words on the command line.
 
 pub mod cli;
 pub mod database;
@@ -20,3 +21,4 @@ pub mod run;
 pub mod schema;
 pub mod seed;
 pub mod step;
+pub mod suite;

@@ -35,12 +35,15 @@ use crate::step::Step;
 use guard::Guard;
 use update::Update;
 
+/// The version of the newest migration, whichever it is.
+pub const NEWEST: i32 = i32::MAX;
+
 /// What to do with a project.
 pub struct Work<'a> {
     /// The project; it has no errors.
     pub project: &'a Project,
-    /// Whether pending migrations are applied first.
-    pub migrate: bool,
+    /// The version up to which pending migrations are applied first; none are without it.
+    pub migrate: Option<i32>,
     /// The stories to run, in order.
     pub stories: Vec<Story<'a>>,
     /// How often a step or migration is tried when the connection fails under it.
@@ -128,8 +131,8 @@ impl<'a> Run<'a> {
             return Err(self.stop(&error));
         }
         let work = self.work;
-        if work.migrate {
-            self.migrate(report)?;
+        if let Some(upto) = work.migrate {
+            self.migrate(upto, report)?;
         }
         if work.stories.is_empty() {
             return Ok(());

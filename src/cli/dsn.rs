@@ -32,31 +32,40 @@ pub struct TargetError {
 /// Nobody has said which database is meant; or what they said cannot be used, be it because the
 /// `.env` file changes it.
 pub fn target(url: Option<&str>, environment: &Environment) -> Result<Dsn, TargetError> {
-    let mut dsn = named(url, environment)?;
+    target_if_named(url, environment)?.ok_or_else(nobody_said)
+}
+
+/// The same; none if nobody has said which database is meant.
+///
+/// # Errors
+///
+/// What they said cannot be used.
+pub fn target_if_named(url: Option<&str>, environment: &Environment) -> Result<Option<Dsn>, TargetError> {
+    let Some(mut dsn) = named(url, environment)? else { return Ok(None) };
     if dsn.password.is_none() {
         let get = |name: &str| environment.get(name).map(str::to_owned);
         dsn.password = passfile::password(&dsn, &get)?;
     }
-    Ok(dsn)
+    Ok(Some(dsn))
 }
 
-fn named(url: Option<&str>, environment: &Environment) -> Result<Dsn, TargetError> {
+fn named(url: Option<&str>, environment: &Environment) -> Result<Option<Dsn>, TargetError> {
     if let Some(url) = url {
-        return parse("--url", url, None, environment);
+        return parse("--url", url, None, environment).map(Some);
     }
     for name in CONNECTION_STRINGS {
         if let Some(text) = environment.in_process(name) {
-            return parse(name, text, None, environment);
+            return parse(name, text, None, environment).map(Some);
         }
     }
     for name in CONNECTION_STRINGS {
         refuse_unusable(name, environment)?;
         if let Some(text) = environment.in_file(name) {
-            return parse(name, text, environment.place(name), environment);
+            return parse(name, text, environment.place(name), environment).map(Some);
         }
     }
     let get = libpq_variables(environment)?;
-    Dsn::from_environment(&get)?.ok_or_else(nobody_said)
+    Ok(Dsn::from_environment(&get)?)
 }
 
 fn parse(

@@ -9,13 +9,12 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::database::clock::Clock;
-use crate::database::connection::Running;
 
 /// How long between two requests to cancel: one that comes between two statements cancels nothing.
 const CANCEL_EVERY: Duration = Duration::from_millis(500);
 
 /// Watches for signals on a thread of its own from now on.
-pub fn watch(clock: Clock, running: Running) {
+pub fn watch(clock: Clock, cancel: impl Fn() + Send + 'static) {
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
     thread::spawn(move || {
         let mut arrived = signals.forever();
@@ -23,7 +22,7 @@ pub fn watch(clock: Clock, running: Running) {
         clock.interrupt(signal);
         thread::spawn(move || {
             loop {
-                running.cancel();
+                cancel();
                 thread::sleep(CANCEL_EVERY);
             }
         });

@@ -189,7 +189,7 @@ impl Options {
     pub fn work<'a>(&self, project: &'a Project) -> Work<'a> {
         Work {
             project,
-            migrate: false,
+            migrate: None,
             stories: Vec::new(),
             retry: self.retry(),
             guard: self.guard(),

@@ -29,20 +29,14 @@ pub struct Target {
 impl Target {
     /// Decides by the options and the environment; starts a throwaway server if asked.
     pub fn choose(options: &Options) -> Result<Target, Refusal> {
-        if options.throwaway {
-            let binaries = std::env::var_os("SEEDBED_POSTGRES_BIN");
-            let server =
-                Throwaway::start(binaries.as_deref().map(Path::new)).map_err(|error| no_server(&error))?;
-            let text = format!("host={} user=postgres dbname=postgres", server.socket_directory().display());
-            let dsn = Dsn::parse(&text, &|_| None)
-                .map_err(|error| invalid(&error.message, None, error.help.clone()))?;
-            return Ok(Target::new(options, dsn, Some(server)));
-        }
-        let environment = Environment::load(&options.dir, &options.env_file())
-            .map_err(|error| invalid(&error.message, Some(error.place), Some(error.help)))?;
-        let dsn = dsn::target(options.url.as_deref(), &environment)
-            .map_err(|TargetError { message, place, help }| invalid(&message, place, help))?;
-        Ok(Target::new(options, dsn, None))
+        let (dsn, server) = match options.throwaway {
+            true => throwaway().map(|(dsn, server)| (dsn, Some(server)))?,
+            false => {
+                let named = dsn::target(options.url.as_deref(), &environment(options)?);
+                (named.map_err(unusable)?, None)
+            }
+        };
+        Ok(Target::new(options, dsn, server))
     }
 
     /// Lets a command do something with the database outside of any step, and shows what happens meanwhile.
@@ -64,9 +58,44 @@ impl Target {
         let clock = Clock::start(options.deadline);
         let mut connection = Connection::new(dsn, options.limits(), options.wait, clock.clone());
         connection.mode = Mode { creates: options.create, rehearses: options.dry_run };
-        interrupt::watch(clock, connection.running());
+        let running = connection.running();
+        interrupt::watch(clock, move || running.cancel());
         Target { connection, _throwaway: throwaway }
     }
+}
+
+/// The server that a command makes databases on: the one that is named, or a throwaway one where none is.
+/// Dropping the latter stops it.
+pub fn server(options: &Options) -> Result<(Dsn, Option<Throwaway>), Refusal> {
+    let named = match options.throwaway {
+        true => None,
+        false => dsn::target_if_named(options.url.as_deref(), &environment(options)?).map_err(unusable)?,
+    };
+    match named {
+        Some(dsn) => {
+            censor::keep(&dsn);
+            Ok((dsn, None))
+        }
+        None => throwaway().map(|(dsn, server)| (dsn, Some(server))),
+    }
+}
+
+fn environment(options: &Options) -> Result<Environment, Refusal> {
+    Environment::load(&options.dir, &options.env_file())
+        .map_err(|error| invalid(&error.message, Some(error.place), Some(error.help)))
+}
+
+fn throwaway() -> Result<(Dsn, Throwaway), Refusal> {
+    let binaries = std::env::var_os("SEEDBED_POSTGRES_BIN");
+    let server = Throwaway::start(binaries.as_deref().map(Path::new)).map_err(|error| no_server(&error))?;
+    let text = format!("host={} user=postgres dbname=postgres", server.socket_directory().display());
+    let dsn =
+        Dsn::parse(&text, &|_| None).map_err(|error| invalid(&error.message, None, error.help.clone()))?;
+    Ok((dsn, server))
+}
+
+fn unusable(TargetError { message, place, help }: TargetError) -> Refusal {
+    invalid(&message, place, help)
 }
 
 /// The place names the line of a `.env` file without showing it: it may hold a secret.

@@ -167,13 +167,14 @@ pub fn print_line(line: &str) {
 }
 
 /// A line at the bottom that says what is going on, once it has gone on for a while.
-struct Spinner {
+pub struct Spinner {
     says: Option<mpsc::Sender<Option<String>>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Spinner {
-    fn start() -> Spinner {
+    /// Begins, with nothing to say.
+    pub fn start() -> Spinner {
         let (says, heard) = mpsc::channel::<Option<String>>();
         let thread = thread::spawn(move || {
             let mut current: Option<String> = None;
@@ -211,7 +212,8 @@ impl Spinner {
         Spinner { says: Some(says), thread: Some(thread) }
     }
 
-    fn say(&self, message: Option<String>) {
+    /// Says what is going on; nothing when nothing is.
+    pub fn say(&self, message: Option<String>) {
         if let Some(says) = &self.says {
             let _ = says.send(message.map(|message| censored(&message).into_owned()));
         }

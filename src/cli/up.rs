@@ -166,7 +166,7 @@ fn variables(options: &Options) -> Variables {
 }
 
 /// Notes variables that the stories' rows need and that cannot be used.
-fn check_variables(project: &Project, stories: &[Story]) -> Result<(), Refusal> {
+pub fn check_variables(project: &Project, stories: &[Story]) -> Result<(), Refusal> {
     let mut diagnostics = Vec::new();
     for step in stories.iter().flat_map(|story| story.steps).filter(|step| !step.is_skipped()) {
         let named = step.action.fixtures(project).into_iter().flat_map(Fixture::cells);
@@ -212,6 +212,7 @@ fn work(
     if update.review {
         terminal.is_reviewed_by(&reviewer);
     }
+    let migrate = migrate.then_some(run::NEWEST);
     let work = Work { migrate, stories, update: asked, ..options.work(project) };
     let report = run::run(&work, &mut target.connection, &mut |event| terminal.show(&event));
     // The server goes first, so that nothing is left when the last line is read.

@@ -71,6 +71,11 @@ const OWN_ENDS_WITHIN: Duration = Duration::from_secs(2);
 pub struct Running(Arc<Mutex<Option<Cancel>>>);
 
 impl Running {
+    /// Whether it is the same connection.
+    pub fn is(&self, other: &Running) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Asks the server to end the running statement, if there is a session.
     pub fn cancel(&self) {
         let cancel = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

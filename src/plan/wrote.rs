@@ -39,6 +39,13 @@ impl Wrote {
     pub fn name(&self) -> String {
         shown(&self.schema, &self.table)
     }
+
+    /// The table and its counts: `employees +2 ~1 -3`.
+    pub fn words(&self) -> String {
+        let counts = self.rows.iter().zip(["+", "~", "-"]).filter(|(rows, _)| **rows > 0);
+        let counts: Vec<String> = counts.map(|(rows, sign)| format!("{sign}{rows}")).collect();
+        format!("{} {}", self.name(), counts.join(" "))
+    }
 }
 
 /// A table as it is shown: without the schema that everybody has.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::exit::Exit;
+use super::suite::{SuiteReport, TestReport};
 use super::{Report, StepReport};
 use crate::project::diagnostic::Diagnostic;
 
@@ -37,6 +39,50 @@ pub fn document(report: &Report, warnings: &[Diagnostic]) -> Value {
     })
 }
 
+/// The whole report of a suite.
+pub fn suite(report: &SuiteReport) -> Value {
+    let exit = report.exit();
+    json!({
+        "version": VERSION,
+        "target": report.target,
+        "server": report.server,
+        "run": report.run,
+        "exit": exit.code(),
+        "held": exit.code() == 0,
+        "elapsed_ms": milliseconds(report.elapsed),
+        "jobs": report.jobs,
+        "shuffle": report.shuffle,
+        "shard": report.shard.map(|(number, of)| format!("{number}/{of}")),
+        "template": report.template.as_ref().map(|template| json!({
+            "name": template.name,
+            "is_new": template.is_new,
+            "elapsed_ms": milliseconds(template.elapsed),
+        })),
+        "tests": report.tests.iter().map(test).collect::<Vec<_>>(),
+        "problems": report.problems().map(Diagnostic::json).collect::<Vec<_>>(),
+    })
+}
+
+fn test(test: &TestReport) -> Value {
+    json!({
+        "title": test.title,
+        "file": test.file,
+        "tags": test.tags,
+        "repeat": test.repeat.map(|(number, _)| number),
+        "verdict": test.verdict().word(),
+        "exit": test.exit.map(Exit::code),
+        "database": test.database,
+        "kept": test.kept,
+        "worker": test.worker,
+        "begun_ms": milliseconds(test.begun),
+        "elapsed_ms": milliseconds(test.elapsed),
+        "isolating_ms": milliseconds(test.isolating),
+        "steps": test.steps.iter().map(step).collect::<Vec<_>>(),
+        "again": test.again.iter().map(step).collect::<Vec<_>>(),
+        "problems": test.problems.iter().map(Diagnostic::json).collect::<Vec<_>>(),
+    })
+}
+
 fn step(step: &StepReport) -> Value {
     let (line, _) = step.place.source.line_column(step.place.span.start as usize);
     json!({
@@ -55,6 +101,7 @@ fn step(step: &StepReport) -> Value {
             "deleted": wrote.rows[2],
         })).collect::<Vec<_>>(),
         "attempts": step.attempts,
+        "retried": step.retried,
         "elapsed_ms": milliseconds(step.elapsed),
         "problems": step.diagnostics.iter().map(|it| it.json()).collect::<Vec<_>>(),
     })

@@ -1,5 +1,7 @@
 //! The report of a suite: scenarios, each run on a database of its own.
 
+pub mod text;
+
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 

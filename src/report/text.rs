@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 use super::event::{Copying, Event};
 use super::exit::Exit;
 use super::{End, Report, StepReport};
-use crate::plan::wrote::Wrote;
 use crate::project::diagnostic::{count, printable};
 
 /// Things that went well.
@@ -172,7 +171,7 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
     let outcome = step.end.word();
     let mut facts = Vec::new();
     facts.extend(step.detail.clone());
-    facts.extend(step.wrote.iter().map(wrote));
+    facts.extend(step.wrote.iter().map(|wrote| printable(&wrote.words())));
     if step.attempts > 0 {
         facts.push(format!("{}{}", duration(step.elapsed), tries(step.attempts)));
     }
@@ -185,13 +184,6 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
         "{}\n",
         if facts.is_empty() { line.trim_end_matches(&*format!("  {FAINT}{FAINT:#}")) } else { &line }
     )
-}
-
-fn wrote(wrote: &Wrote) -> String {
-    let signs = ["+", "~", "-"];
-    let counts = wrote.rows.iter().zip(signs).filter(|(rows, _)| **rows > 0);
-    let counts: Vec<String> = counts.map(|(rows, sign)| format!("{sign}{rows}")).collect();
-    format!("{} {}", printable(&wrote.name()), counts.join(" "))
 }
 
 fn tries(attempts: u32) -> String {

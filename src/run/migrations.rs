@@ -18,15 +18,15 @@ use crate::report::exit::Exit;
 use crate::report::{Migrated, Report};
 
 impl<'a> Run<'a> {
-    /// Applies what is pending. Nothing pending costs one round trip and writes nothing.
-    pub(super) fn migrate(&mut self, report: &mut Report) -> Result<(), Stop> {
-        let (mut pending, mut applied) = self.pending()?;
+    /// Applies what is pending up to a version. Nothing pending costs one round trip and writes nothing.
+    pub(super) fn migrate(&mut self, upto: i32, report: &mut Report) -> Result<(), Stop> {
+        let (mut pending, mut applied) = self.pending(upto)?;
         if !pending.is_empty() {
             if let Err(error) = self.connection.writing(self.emit) {
                 return Err(self.stop(&error));
             }
             // Whoever held the lock before may have applied them.
-            (pending, applied) = self.pending()?;
+            (pending, applied) = self.pending(upto)?;
         }
         report.applied_before = applied;
         (self.emit)(Event::MigrationsBegun { pending: pending.len(), applied });
@@ -46,8 +46,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The files that are to be applied, and how many were.
-    fn pending(&mut self) -> Result<(Vec<&'a Migration>, usize), Stop> {
+    /// The files up to a version that are to be applied, and how many were.
+    fn pending(&mut self, upto: i32) -> Result<(Vec<&'a Migration>, usize), Stop> {
         let limit = self.connection.limits.statement;
         let applied = self.reading("the history", |session| history::read(session, limit))?;
         let applied = applied.unwrap_or_default();
@@ -59,7 +59,8 @@ impl<'a> Run<'a> {
         }
         self.ahead = ahead(&versions);
         let pending = versions.iter().filter(|version| version.state == State::Pending);
-        Ok((pending.filter_map(|version| version.file).collect(), applied.len()))
+        let files = pending.filter_map(|version| version.file).filter(|file| file.version <= upto);
+        Ok((files.collect(), applied.len()))
     }
 
     /// One migration, as often as the connection makes it necessary.

@@ -47,7 +47,7 @@ fn run_inside(directory: &Path, url: &str, limits: Limits, deadline: Duration) -
     let mut said = String::new();
     let work = Work {
         project: &project,
-        migrate: true,
+        migrate: Some(seedbed::run::NEWEST),
         stories,
         retry,
         guard: Guard { deleted_max: 1000, ..Guard::default() },

@@ -1,0 +1,97 @@
+//! `test`: each scenario on a database of its own, side by side.
+
+mod arguments;
+mod selection;
+mod watch;
+
+use std::thread::available_parallelism;
+
+pub use arguments::Arguments;
+use arguments::Isolate;
+
+use super::options::Options;
+use super::up::{self, check_variables};
+use super::{Refusal, interrupt, target};
+use crate::database::clock::Clock;
+use crate::database::connection::Connection;
+use crate::project::diagnostic::Diagnostic;
+use crate::report::exit::Exit;
+use crate::report::has_errors;
+use crate::report::suite::SuiteReport;
+use crate::run::Story;
+use crate::run::guard::Guard;
+use crate::suite::admin::Reach;
+use crate::suite::plan::{self, Planned};
+use crate::suite::watched::Watched;
+use crate::suite::{self, Settings};
+use watch::Watch;
+
+/// Tests scenarios.
+pub fn test(options: &Options, arguments: &Arguments) -> Result<Exit, Refusal> {
+    options.refuse_dry_run("leave it out: tests write to databases of their own alone")?;
+    arguments.check(options)?;
+    let (project, warnings) = up::project(options)?;
+    let scenarios = selection::select(&project, options, arguments)?;
+    if arguments.list {
+        selection::list(options, &scenarios);
+        return Ok(Exit::Held);
+    }
+    let seed = arguments.shuffle.map(|seed| seed.unwrap_or_else(|| fastrand::u64(..) >> 32));
+    let tests = plan::tests(scenarios, arguments.repeat, seed);
+    let stories: Vec<Story> = tests.iter().map(|test| Story::from(test.scenario)).collect();
+    check_variables(&project, &stories)?;
+    debug_assert!(!has_errors(&warnings));
+    let report = run(options, arguments, &project, (&tests, seed), warnings)?;
+    Ok(report.exit())
+}
+
+fn run(
+    options: &Options,
+    arguments: &Arguments,
+    project: &crate::project::Project,
+    (tests, seed): (&[Planned], Option<u64>),
+    warnings: Vec<Diagnostic>,
+) -> Result<SuiteReport, Refusal> {
+    let mut watch = Watch::new(options, tests);
+    watch.warn(&warnings);
+    let (dsn, server) = target::server(options)?;
+    if server.is_some() && arguments.keep_failed {
+        return Err(Refusal::new(
+            Exit::Invalid,
+            Diagnostic::error("`--keep-failed` needs a server that stays")
+                .note("no database is named, so a temporary server is used, and gone afterwards")
+                .help("name a server, with `--url` or `CONNECTION_STRING`"),
+        ));
+    }
+    let (clock, watched) = (Clock::start(options.deadline), Watched::default());
+    let cancelled = watched.clone();
+    interrupt::watch(clock.clone(), move || cancelled.cancel());
+    let nonce = Connection::new(dsn.clone(), options.limits(), options.wait, clock.clone()).run;
+    let reach =
+        Reach { dsn, limits: options.limits(), wait: options.wait, retry: options.retry(), run: nonce };
+    let settings = Settings {
+        jobs: arguments.jobs.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)),
+        fails_fast: arguments.fail_fast,
+        keeps_failed: arguments.keep_failed,
+        twice: arguments.twice,
+        keeps_sent: false,
+        // What a copy loses is lost to nobody.
+        guard: Guard { deleted_max: options.max_delete, ..Guard::default() },
+    };
+    let mut report = match arguments.isolate {
+        Isolate::Template => {
+            suite::run(project, reach, clock, watched, tests, &settings, &mut |told| watch.show(told))
+        }
+        Isolate::None => {
+            let settings = Settings { jobs: 1, guard: options.guard(), ..settings };
+            suite::alone::run(project, reach, clock, watched, tests, &settings, &mut |told| watch.show(told))
+        }
+    };
+    report.shuffle = seed;
+    report.shard = arguments.shard;
+    report.warnings = warnings;
+    // The server goes first, so that nothing is left when the last line is read.
+    drop(server);
+    watch.finish(&report);
+    Ok(report)
+}

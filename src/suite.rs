@@ -1,0 +1,226 @@
+//! THE SUITE: scenarios, each on a database of its own, side by side, into one report.
+//!
+//! ```text
+//! scenarios ─select─▶ Planned ─workers─▶ copy, run, drop ─▶ TestReports in their order ─▶ SuiteReport
+//! ```
+
+pub mod admin;
+pub mod alone;
+pub mod copy;
+pub mod filter;
+pub mod plan;
+pub mod template;
+pub mod watched;
+pub mod worker;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Instant, SystemTime};
+
+use crate::database::clock::Clock;
+use crate::database::databases::Server;
+use crate::project::Project;
+use crate::report::event::Event;
+use crate::report::exit::Exit;
+use crate::report::suite::{SuiteReport, TestReport, Verdict};
+use crate::run::guard::Guard;
+use crate::run::{NEWEST, Stop};
+use admin::{Admin, Reach};
+use copy::Source;
+use plan::Planned;
+use watched::Watched;
+use worker::{Message, Worker};
+
+/// What all tests of a run have in common.
+pub struct Base<'a> {
+    /// The project; it has no errors.
+    pub project: &'a Project,
+    /// How to reach the server.
+    pub reach: Reach,
+    /// How much time is left, and whether somebody wants the run to end.
+    pub clock: Clock,
+    /// What is running, for whoever ends it.
+    pub watched: Watched,
+    /// What the server is.
+    pub server: Server,
+}
+
+/// How tests are run.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The most tests at the same time.
+    pub jobs: usize,
+    /// Whether the first one that does not hold ends it all.
+    pub fails_fast: bool,
+    /// Whether the database of one that does not hold is kept.
+    pub keeps_failed: bool,
+    /// Whether each scenario is run a second time, and must write nothing then.
+    pub twice: bool,
+    /// Whether the report has what steps send.
+    pub keeps_sent: bool,
+    /// What steps may do.
+    pub guard: Guard,
+}
+
+/// What is told while it happens.
+pub enum Told<'t> {
+    /// Something about the template, or about a test that is running.
+    Event(&'t Event<'t>),
+    /// The template is there, and the first tests begin: a report that has no tests yet.
+    Ready(&'t SuiteReport),
+    /// A test has begun, and so many are over.
+    Begun(&'t Planned<'t>, usize),
+    /// A test has ended, and all before it in the order of the report.
+    Ended(&'t TestReport),
+}
+
+/// Runs tests, each on a copy of a template.
+pub fn run(
+    project: &Project,
+    reach: Reach,
+    clock: Clock,
+    watched: Watched,
+    tests: &[Planned],
+    settings: &Settings,
+    tell: &mut dyn FnMut(Told),
+) -> SuiteReport {
+    let started = Instant::now();
+    let mut report = blank(&reach, tests, settings);
+    if let Err(stop) = isolated(project, reach, clock, watched, (tests, settings), &mut report, tell) {
+        report.stopped = Some((stop.exit, stop.diagnostics));
+    }
+    report.elapsed = started.elapsed();
+    report
+}
+
+/// The report of a suite that has not begun.
+pub fn blank(reach: &Reach, tests: &[Planned], settings: &Settings) -> SuiteReport {
+    SuiteReport {
+        run: reach.run.clone(),
+        target: reach.dsn.name(),
+        server: String::new(),
+        started: SystemTime::now(),
+        elapsed: Default::default(),
+        jobs: settings.jobs,
+        shuffle: None,
+        shard: None,
+        template: None,
+        tests: tests.iter().map(Planned::blank).collect(),
+        stopped: None,
+        warnings: Vec::new(),
+    }
+}
+
+fn isolated(
+    project: &Project,
+    reach: Reach,
+    clock: Clock,
+    watched: Watched,
+    (tests, settings): (&[Planned], &Settings),
+    report: &mut SuiteReport,
+    tell: &mut dyn FnMut(Told),
+) -> Result<(), Stop> {
+    let started = Instant::now();
+    let mut admin = Admin::open(&reach, &clock, &mut |event| tell(Told::Event(&event)))?;
+    report.target = admin.target();
+    let server = admin.act(|databases| databases.server()).map_err(|error| admin.trouble(&error))?;
+    report.server.clone_from(&server.version);
+    let base = Base { project, reach, clock, watched, server };
+    copy::sweep(&mut admin, &base.reach.run);
+    template::remove_stale(&mut admin);
+    let mut sources = BTreeMap::new();
+    for upto in tests.iter().map(|test| test.from.unwrap_or(NEWEST)).collect::<BTreeSet<_>>() {
+        let template = template::ensure(&base, &mut admin, upto, &mut |event| tell(Told::Event(&event)))?;
+        let settings = admin.act(|databases| databases.settings(&template.name));
+        let settings = settings.map_err(|error| admin.trouble(&error))?;
+        sources.insert(upto, Source { name: template.name.clone(), settings });
+        report.template = Some(template);
+    }
+    tell(Told::Ready(report));
+    let shared = Shared { next: AtomicUsize::new(0), is_over: AtomicBool::new(false), sources };
+    let (tell_worker, heard) = mpsc::channel();
+    thread::scope(|scope| {
+        for number in 0..settings.jobs.min(tests.len()) {
+            let admin = Admin::steady(&base.reach, admin.database());
+            let mut worker = Worker { base: &base, tests, settings, shared: &shared, number, started, admin };
+            let tell = tell_worker.clone();
+            scope.spawn(move || worker.work(&tell));
+        }
+        drop(tell_worker);
+        listen(heard, tests, settings, &shared, report, tell)
+    })
+}
+
+/// What the workers share.
+pub struct Shared {
+    next: AtomicUsize,
+    is_over: AtomicBool,
+    sources: BTreeMap<i32, Source>,
+}
+
+impl Shared {
+    /// The number of the next test to run, if there is one.
+    fn next(&self, tests: usize) -> Option<usize> {
+        if self.is_over.load(Ordering::SeqCst) {
+            return None;
+        }
+        Some(self.next.fetch_add(1, Ordering::SeqCst)).filter(|next| *next < tests)
+    }
+
+    /// Lets no more tests begin.
+    fn end(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Takes what workers tell, and tells it on in the order of the report.
+fn listen(
+    heard: mpsc::Receiver<Message>,
+    tests: &[Planned],
+    settings: &Settings,
+    shared: &Shared,
+    report: &mut SuiteReport,
+    tell: &mut dyn FnMut(Told),
+) -> Result<(), Stop> {
+    let mut is_ended = vec![false; tests.len()];
+    let (mut told, mut over, mut stopped) = (0, 0, None);
+    for message in heard {
+        match message {
+            Message::Begun(at) => tell(Told::Begun(&tests[at], over)),
+            Message::Ended(at, test) => {
+                over += 1;
+                if settings.fails_fast && matches!(test.verdict(), Verdict::Failed | Verdict::Error) {
+                    shared.end();
+                }
+                report.tests[at] = *test;
+                let test = &mut report.tests[at];
+                if let Some(exit) = test.exit.filter(|exit| ends_all(*exit)) {
+                    // It is said once, of all of them.
+                    let diagnostics = std::mem::take(&mut test.problems);
+                    stopped.get_or_insert(Stop { exit, diagnostics });
+                }
+                is_ended[at] = true;
+                while is_ended.get(told) == Some(&true) {
+                    tell(Told::Ended(&report.tests[told]));
+                    told += 1;
+                }
+            }
+            Message::Stopped(stop) => {
+                shared.end();
+                stopped.get_or_insert(stop);
+            }
+        }
+    }
+    // Those that ended behind one that was never begun.
+    for at in told..tests.len() {
+        tell(Told::Ended(&report.tests[at]));
+    }
+    stopped.map_or(Ok(()), Err)
+}
+
+/// Whether a test that ended so ends all others: nobody else would fare better.
+fn ends_all(exit: Exit) -> bool {
+    matches!(exit, Exit::Interrupted(_))
+}

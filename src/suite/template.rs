@@ -1,0 +1,181 @@
+//! The template: a database that was migrated once, sealed, and is copied for each test.
+//!
+//! Its name is a hash of all that decides what is in it, so whoever wants the same meets the same, in this
+//! run or a later one. It is finished when the server says that it is a sealed template; whatever else has
+//! its name is a failed attempt, which the next one removes. Nothing is kept about it anywhere else.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::Base;
+use super::admin::Admin;
+use crate::database::databases::{Databases, Found};
+use crate::database::error::Error;
+use crate::project::diagnostic::Diagnostic;
+use crate::project::migration::Migration;
+use crate::project::source::{Source, digest};
+use crate::report::Migrated;
+use crate::report::event::Event;
+use crate::report::suite::Template;
+use crate::run::guard::Guard;
+use crate::run::{self, Stop, Work};
+
+/// What the names of templates begin with.
+pub const PREFIX: &str = "seedbed_tpl_";
+/// What their comments begin with; the day of their last use follows.
+const COMMENT: &str = "template of `seedbed test`, last used ";
+/// How long one may be unused.
+const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How often it is looked whether another run has finished one.
+const LOOKED_EVERY: Duration = Duration::from_millis(50);
+/// Raised when the same migrations by the same version would give something else.
+const FORM: u32 = 1;
+
+/// The template for the migrations up to a version, made if it is not there.
+///
+/// # Errors
+///
+/// A migration fails, or the server.
+pub fn ensure(
+    base: &Base,
+    admin: &mut Admin,
+    upto: i32,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Template, Stop> {
+    let started = Instant::now();
+    let name = name(base, upto);
+    loop {
+        let found = admin.act(|databases| find(databases, &name)).map_err(|error| admin.trouble(&error))?;
+        if let Some(found) = found.as_ref().filter(|found| found.is_sealed) {
+            touch(admin, found);
+            return Ok(Template { name, is_new: false, elapsed: started.elapsed(), migrations: Vec::new() });
+        }
+        if admin.act(|databases| databases.try_lock(&name)).map_err(|error| admin.trouble(&error))? {
+            break;
+        }
+        base.clock.sleep(LOOKED_EVERY).map_err(|error| admin.trouble(&error))?;
+    }
+    let made = make(base, admin, &name, upto, emit);
+    let _ = admin.act(|databases| databases.unlock(&name));
+    Ok(Template { name, is_new: made.is_ok(), elapsed: started.elapsed(), migrations: made? })
+}
+
+/// Removes templates that nobody has used for long, and what is left of failed attempts.
+pub fn remove_stale(admin: &mut Admin) {
+    let day = day(SystemTime::now() - KEPT_FOR);
+    let Ok(found) = admin.act(|databases| databases.named(PREFIX)) else { return };
+    let is_stale = |found: &&Found| match found.comment.strip_prefix(COMMENT) {
+        Some(used) => found.is_sealed && *used < *day,
+        None => !found.is_sealed,
+    };
+    for found in found.iter().filter(is_stale) {
+        // Who makes one holds its lock; who uses one has written today's day to it.
+        let _ = admin.act(|databases| {
+            if databases.try_lock(&found.name)? {
+                let dropped = databases.drop(found);
+                databases.unlock(&found.name)?;
+                dropped?;
+            }
+            Ok(())
+        });
+    }
+}
+
+fn make(
+    base: &Base,
+    admin: &mut Admin,
+    name: &str,
+    upto: i32,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Vec<Migrated>, Stop> {
+    let begun = admin.act(|databases| {
+        if let Some(found) = find(databases, name)? {
+            if found.is_sealed {
+                return Ok(false); // Another run was faster.
+            }
+            databases.drop(&found)?;
+        }
+        databases.create(name, None)?;
+        Ok(true)
+    });
+    if !begun.map_err(|error| admin.trouble(&error))? {
+        return Ok(Vec::new());
+    }
+    let made = migrate(base, name, upto, emit).and_then(|migrations| {
+        let sealed = admin.act(|databases| {
+            databases.comment(name, &format!("{COMMENT}{}", day(SystemTime::now())))?;
+            databases.seal(name)
+        });
+        sealed.map(|()| migrations).map_err(|error| admin.trouble(&error))
+    });
+    if made.is_err() {
+        // A signal may have stopped everything else.
+        let mut admin = Admin::steady(&base.reach, admin.database());
+        let _ = admin.act(|databases| databases.drop_copy(name));
+    }
+    made
+}
+
+/// Migrates it, and lets it have the ledger, so that no copy needs to.
+fn migrate(base: &Base, name: &str, upto: i32, emit: &mut dyn FnMut(Event)) -> Result<Vec<Migrated>, Stop> {
+    let mut connection = base.reach.connection(name, base.clock.clone());
+    base.watched.add(connection.running());
+    let work = Work {
+        project: base.project,
+        migrate: Some(upto),
+        stories: Vec::new(),
+        retry: base.reach.retry,
+        guard: Guard::default(),
+        update: None,
+        keeps_sent: false,
+    };
+    let report = run::run(&work, &mut connection, emit);
+    if let Some((exit, mut diagnostics)) = report.stopped {
+        let note = "this was in the template that tests are copies of; it is dropped";
+        if let Some(first) = diagnostics.first_mut() {
+            first.notes.push(note.to_owned());
+        }
+        return Err(Stop { exit, diagnostics });
+    }
+    let ledger = connection.writing(emit).and_then(|session| session.with_ledger().map(drop));
+    let trouble = |error: Error| Stop {
+        exit: crate::report::exit::Exit::Unreachable,
+        diagnostics: vec![Diagnostic::error(format!("the template `{name}` could not be finished: {error}"))],
+    };
+    ledger.map_err(trouble)?;
+    Ok(report.migrations)
+}
+
+fn find(databases: &mut Databases, name: &str) -> Result<Option<Found>, Error> {
+    Ok(databases.named(name)?.into_iter().find(|found| found.name == name))
+}
+
+/// Notes that it is used today. Another run may do so at the very same time, which is as good.
+fn touch(admin: &mut Admin, found: &Found) {
+    let comment = format!("{COMMENT}{}", day(SystemTime::now()));
+    if found.comment != comment {
+        let _ = admin.act(|databases| databases.comment(&found.name, &comment));
+    }
+}
+
+/// The day, as in `2026-01-31`.
+fn day(time: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(time).to_string().chars().take(10).collect()
+}
+
+/// The name for what these migrations, this program, this server and this role give.
+fn name(base: &Base, upto: i32) -> String {
+    let settings = format!(
+        "{FORM} {} {} {} {:?}",
+        env!("CARGO_PKG_VERSION"),
+        base.server.version,
+        base.server.role,
+        base.reach.dsn.options
+    );
+    let settings = Source::new("settings", settings);
+    let is_wanted = |migration: &&Migration| migration.version <= upto;
+    let migrations = base.project.migrations.iter().filter(is_wanted);
+    // Where a file lies does not matter, and its name does.
+    let files: Vec<_> = migrations.map(|it| Source::new(it.stem(), it.source.text.clone())).collect();
+    let all = std::iter::once(&*settings).chain(files.iter().map(|file| &**file));
+    format!("{PREFIX}{}", digest(all))
+}

@@ -1,0 +1,211 @@
+//! A worker: takes one test after the other, and gives each a database.
+
+use std::sync::mpsc::Sender;
+use std::time::Instant;
+
+use super::admin::{Admin, Reach};
+use super::plan::Planned;
+use super::{Base, Settings, Shared, copy, ends_all};
+use crate::database::connection::Connection;
+use crate::project::Project;
+use crate::project::diagnostic::Diagnostic;
+use crate::report::event::Event;
+use crate::report::exit::Exit;
+use crate::report::suite::TestReport;
+use crate::report::{End, Report, StepReport};
+use crate::run::{self, NEWEST, Stop, Story, Work};
+
+/// What a worker tells.
+pub enum Message {
+    /// The test of that number has begun.
+    Begun(usize),
+    /// It has ended.
+    Ended(usize, Box<TestReport>),
+    /// No more tests can be run.
+    Stopped(Stop),
+}
+
+/// One of those who work side by side.
+pub struct Worker<'a> {
+    /// What all tests have in common.
+    pub base: &'a Base<'a>,
+    /// The tests.
+    pub tests: &'a [Planned<'a>],
+    /// How they are run.
+    pub settings: &'a Settings,
+    /// What the workers share.
+    pub shared: &'a Shared,
+    /// Which worker it is, counted from 0.
+    pub number: usize,
+    /// When the suite began.
+    pub started: Instant,
+    /// The session that makes and drops databases.
+    pub admin: Admin,
+}
+
+impl Worker<'_> {
+    /// Runs tests until there are no more, or none can be run.
+    pub fn work(&mut self, tell: &Sender<Message>) {
+        while let Some(at) = self.shared.next(self.tests.len()) {
+            let _ = tell.send(Message::Begun(at));
+            let message = match self.test(at) {
+                Ok(test) => Message::Ended(at, Box::new(test)),
+                Err(stop) => Message::Stopped(stop),
+            };
+            if matches!(message, Message::Stopped(_)) {
+                self.shared.end();
+            }
+            let _ = tell.send(message);
+        }
+    }
+
+    /// Runs one test.
+    ///
+    /// # Errors
+    ///
+    /// It cannot have a database, or nobody wants the run to go on.
+    fn test(&mut self, at: usize) -> Result<TestReport, Stop> {
+        let (base, planned) = (self.base, &self.tests[at]);
+        base.clock.check().map_err(|error| self.admin.trouble(&error))?;
+        let begun = Instant::now();
+        let source = &self.shared.sources[&planned.from.unwrap_or(NEWEST)];
+        let name = copy::name(&base.reach.run, at + 1);
+        let copied = source.copy(&mut self.admin, &base.server, &name);
+        let copied = copied.map_err(|error| {
+            // It may be there, without its settings.
+            let _ = self.admin.act(|databases| databases.drop_copy(&name));
+            self.admin.trouble(&error)
+        });
+        copied?;
+        let isolated = begun.elapsed();
+        let mut test = TestReport {
+            database: name.clone(),
+            worker: self.number,
+            begun: begun.duration_since(self.started),
+            ..planned.blank()
+        };
+        self.run(planned, &mut test);
+        test.elapsed = begun.elapsed() - isolated;
+        let ended = Instant::now();
+        let is_kept = self.settings.keeps_failed && test.exit != Some(Exit::Held);
+        match is_kept {
+            true => self.keep(planned, at, &mut test),
+            false => self.drop(&name, &mut test),
+        }
+        test.isolating = isolated + ended.elapsed();
+        Ok(test)
+    }
+
+    fn run(&mut self, planned: &Planned, test: &mut TestReport) {
+        let base = self.base;
+        let mut connection = base.reach.connection(&test.database, base.clock.clone());
+        let running = connection.running();
+        base.watched.add(running.clone());
+        let mut run = |test: &mut TestReport, number: &str| {
+            let planned = (planned, number);
+            once(base.project, &base.reach, self.settings, planned, &mut connection, &mut test.problems)
+        };
+        let first = run(test, "1");
+        (test.exit, test.steps) = taken(first, &mut test.problems);
+        if self.settings.twice && test.exit == Some(Exit::Held) {
+            let second = run(test, "2");
+            again(second, test);
+        }
+        base.watched.remove(&running);
+        if test.exit.is_some_and(ends_all) {
+            self.shared.end();
+        }
+    }
+
+    /// Keeps a database under a name that says what it was.
+    fn keep(&mut self, planned: &Planned, at: usize, test: &mut TestReport) {
+        let kept = copy::kept_name(planned.scenario.source.stem(), &self.base.reach.run, at + 1);
+        let renamed = self.admin.act(|databases| databases.rename(&test.database, &kept));
+        match renamed {
+            Ok(()) => test.database = kept,
+            Err(error) => test.problems.push(
+                Diagnostic::warning(format!("`{}` could not be renamed: {error}", test.database))
+                    .help("look at it before the next `seedbed test`, which drops it"),
+            ),
+        }
+        test.kept = Some(copy::psql(&self.base.reach.dsn, &test.database));
+    }
+
+    /// Drops a database, whoever is still connected to it.
+    fn drop(&mut self, name: &str, test: &mut TestReport) {
+        let run = &self.base.reach.run;
+        let users = self.admin.act(|databases| databases.users(name)).unwrap_or_default();
+        let others: Vec<String> = users.into_iter().filter(|user| !user.contains(run.as_str())).collect();
+        if !others.is_empty() {
+            let mut problem = Diagnostic::warning("the scenario left a session open, which was ended");
+            problem.notes = others;
+            test.problems.push(problem.help("close it in the scenario, as with `dblink_disconnect`"));
+        }
+        if let Err(error) = self.admin.act(|databases| databases.drop_copy(name)) {
+            test.problems.push(
+                Diagnostic::warning(format!("the database `{name}` could not be dropped: {error}"))
+                    .note("the next `seedbed test` on this server tries again")
+                    .help(format!("end what holds it, then: drop database \"{name}\"")),
+            );
+        }
+    }
+}
+
+/// Runs a scenario on the database of a connection, as a run of its own: by that its entries in the ledger
+/// are told from those of others.
+pub fn once(
+    project: &Project,
+    reach: &Reach,
+    settings: &Settings,
+    (planned, number): (&Planned, &str),
+    connection: &mut Connection,
+    problems: &mut Vec<Diagnostic>,
+) -> Report {
+    connection.run = format!("{}.{number}", reach.run);
+    let work = Work {
+        project,
+        migrate: None,
+        stories: vec![Story::from(planned.scenario)],
+        retry: reach.retry,
+        guard: settings.guard.clone(),
+        update: None,
+        keeps_sent: settings.keeps_sent,
+    };
+    run::run(&work, connection, &mut |event| match &event {
+        // It is the same for all of them.
+        Event::Connected { .. } => {}
+        event => problems.extend(event.warning()),
+    })
+}
+
+/// Takes the report of a second time, in which no step may have written anything.
+pub fn again(report: Report, test: &mut TestReport) {
+    (test.exit, test.again) = taken(report, &mut test.problems);
+    let wrote = test.again.iter_mut().filter(|step| !step.wrote.is_empty());
+    if wrote.map(refuse).count() > 0 && test.exit == Some(Exit::Held) {
+        test.exit = Some(Exit::DidNotHold);
+    }
+}
+
+/// The exit status and the steps of a report; what stopped it goes to the problems.
+pub fn taken(report: Report, problems: &mut Vec<Diagnostic>) -> (Option<Exit>, Vec<StepReport>) {
+    let exit = report.exit();
+    problems.extend(report.stopped.into_iter().flat_map(|(_, diagnostics)| diagnostics));
+    (Some(exit), report.scenarios.into_iter().flat_map(|scenario| scenario.steps).collect())
+}
+
+/// Lets a step of a second time not hold, because it wrote something.
+fn refuse(step: &mut StepReport) {
+    if let End::Accepted(outcome) = step.end {
+        step.end = End::Refused(outcome);
+    }
+    let wrote: Vec<String> = step.wrote.iter().map(|wrote| wrote.words()).collect();
+    let message = format!("{} `{}`: a second time, it writes again", step.kind, step.title);
+    step.diagnostics.push(
+        Diagnostic::failed(message)
+            .at_place(step.place.clone())
+            .note(format!("it wrote {}", wrote.join("; ")))
+            .note("the scenario had been run once before on the same database, and all of it had held")
+            .help("let it leave alone what is there: `mode: if-empty` or `insert`, or a `key`"),
+    );
+}
