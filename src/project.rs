@@ -21,6 +21,7 @@ pub mod overlay;
 pub mod pipe;
 pub mod quantity;
 pub mod reading;
+pub mod rehearsal;
 pub mod save;
 pub mod scenario;
 pub mod source;

@@ -137,9 +137,9 @@ impl<'a> Run<'a> {
         if work.stories.is_empty() {
             return Ok(());
         }
-        let batches = self.compile(report)?;
+        let batches = self.compile(0, report)?;
         self.check_environment()?;
-        for (story, batches) in work.stories.iter().zip(&batches) {
+        for (story, batches) in work.stories.iter().zip(batches) {
             let title_width = story.steps.iter().map(|step| step.title.text.chars().count()).max();
             (self.emit)(Event::ScenarioBegun {
                 title: story.title,
@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
             });
             let (title, file) = (story.title.to_owned(), story.file.to_owned());
             let mut scenario = ScenarioReport { title, file, steps: Vec::new() };
-            let result = self.story(story, batches, &mut scenario.steps);
+            let result = self.story(story, batches, &mut scenario.steps, report);
             report.scenarios.push(scenario);
             result?;
         }

@@ -50,6 +50,7 @@ fn definitions() -> Map<String, Value> {
     define("names", json!({ "anyOf": [refer("text"), list_of("text")] }));
     define("flag", json!({ "enum": [true, false, "true", "false"] }));
     define("time", json!({ "type": ["string", "number"], "examples": ["250ms", "5s", "1m"] }));
+    define("version", json!({ "type": ["string", "integer"], "pattern": "^[VUvu]?[0-9]+$" }));
     define("value", value("value", instruction::WORDS, &[]));
     define("expected", value("expected", &["$json"], matcher::WORDS));
     define("row", object_of("value"));
@@ -227,6 +228,7 @@ pub fn of_kind(kind: &str, key: &str) -> Option<Value> {
     Some(match (kind, key) {
         (_, "query" | "statements") => json!({ "type": "string", "minLength": 1 }),
         (_, "with") => refer("values"),
+        ("migrate", "to") => refer("version"),
         ("assert", "rows") => refer("expected_rows"),
         ("assert", "row") => refer("expected_row"),
         ("assert", "value") => refer("expected"),
@@ -263,6 +265,7 @@ fn scenario() -> Value {
     let form = |key: &str| match key {
         "scenario" => refer("text"),
         "tags" => refer("names"),
+        "from" => refer("version"),
         "vars" => refer("values"),
         _ => refer("steps"),
     };

@@ -13,6 +13,7 @@ pub mod control;
 pub mod delete;
 pub mod expect;
 pub mod links;
+pub mod migrate;
 pub mod outcome;
 pub mod outline;
 pub mod read;
@@ -42,8 +43,16 @@ use links::Links;
 pub use outcome::Outcome;
 
 /// Every step kind, in the order the manual lists them.
-pub const KINDS: &[&Kind] =
-    &[&seed::KIND, &assert::KIND, &add::KIND, &change::KIND, &delete::KIND, &verify::KIND, &sql::KIND];
+pub const KINDS: &[&Kind] = &[
+    &seed::KIND,
+    &assert::KIND,
+    &add::KIND,
+    &change::KIND,
+    &delete::KIND,
+    &verify::KIND,
+    &sql::KIND,
+    &migrate::KIND,
+];
 
 /// What the reader has to know of a kind.
 #[derive(Debug)]
@@ -167,6 +176,16 @@ pub trait Action: Debug + Send + Sync {
     /// The fixtures that it names.
     fn fixtures<'a>(&'a self, _: &'a Project) -> Vec<&'a Fixture> {
         Vec::new()
+    }
+
+    /// The version up to which it applies migrations, if that is what it does.
+    fn migrates(&self) -> Option<i32> {
+        None
+    }
+
+    /// Whether it compares tables with what they were at an earlier place.
+    fn compares(&self) -> bool {
+        false
     }
 
     /// Whether it may delete rows, which a protected database refuses.

@@ -21,7 +21,7 @@ use crate::step::Step;
 /// Lists the pending migrations with what is dangerous about them, and the steps behind them.
 pub fn plan(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
     let (project, mut problems) = up::project(options)?;
-    let scenarios = up::select(&project, names)?;
+    let scenarios = up::select_running(&project, names)?;
     let mut target = Target::choose(options)?;
     let limit = target.connection.limits.statement;
     let rows = target

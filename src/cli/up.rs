@@ -43,7 +43,7 @@ pub fn up(
 ) -> Result<Exit, Refusal> {
     update.check(options)?;
     let (target, project, warnings) = ahead(options)?;
-    let scenarios = select(&project, scenarios)?;
+    let scenarios = select_running(&project, scenarios)?;
     update.check_files(&scenarios)?;
     let stories = scenarios.into_iter().map(Story::from).collect();
     work(options, target, &project, warnings, migrations == Migrations::First, stories, update)
@@ -219,6 +219,23 @@ fn work(
     drop(target);
     terminal.finish(&report);
     Ok(report.exit())
+}
+
+/// The same, without those that rehearse an upgrade: only a database of their own can begin with an older
+/// version.
+pub fn select_running<'a>(project: &'a Project, names: &[String]) -> Result<Vec<&'a Scenario>, Refusal> {
+    let scenarios = select(project, names)?;
+    let rehearsal = scenarios.iter().find_map(|scenario| Some((scenario, scenario.from?)));
+    match rehearsal.filter(|_| !names.is_empty()) {
+        Some((scenario, from)) => Err(Refusal::new(
+            Exit::Invalid,
+            Diagnostic::error(format!("`{}` rehearses an upgrade", scenario.title.text))
+                .at(&scenario.source, from.span)
+                .note("it begins with an older version of the schema, on a database of its own")
+                .help(format!("run it with `seedbed test {}`", scenario.source.stem())),
+        )),
+        None => Ok(scenarios.into_iter().filter(|scenario| scenario.from.is_none()).collect()),
+    }
 }
 
 /// The scenarios of these names: a file's name with or without directory and extension, or a title.

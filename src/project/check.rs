@@ -83,6 +83,9 @@ pub fn check(project: &Project, problems: &mut Vec<Diagnostic>) {
                     .help("titles name scenarios in reports, so each is unique"),
             );
         }
+        problems.extend(
+            scenario.from.and_then(|from| super::rehearsal::unknown(project, &scenario.source, &from)),
+        );
         for step in &scenario.steps {
             step.action.check(project, &step.source, problems);
         }

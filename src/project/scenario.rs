@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::cases::{self, Case, Table};
 use super::diagnostic::Diagnostic;
 use super::reading::Reading;
+use super::rehearsal::{self, Version};
 use super::source::{Name, Source, Span};
 use super::used::{Expansion, Item, Parts, Scope};
 use super::values::{self, Named, Values};
@@ -15,7 +16,7 @@ use crate::step::Step;
 use crate::step::outline::Outline;
 
 /// The keys of a scenario.
-pub const KEYS: &[&str] = &["scenario", "tags", "vars", "steps", "finally"];
+pub const KEYS: &[&str] = &["scenario", "tags", "from", "vars", "steps", "finally"];
 
 /// One scenario file.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Scenario {
     pub title: Name,
     /// Words to select it by.
     pub tags: Vec<Name>,
+    /// The version of the schema that it begins with, if it rehearses an upgrade.
+    pub from: Option<Version>,
     /// The names of its variables.
     pub variables: Vec<String>,
     /// In the order they run; those that always run come last.
@@ -52,9 +55,11 @@ impl Scenario {
         let has_title = entries.iter().any(|entry| entry.key == "scenario");
         let (mut title, mut tags, mut steps, mut last) = (None, Vec::new(), None, None);
         let mut variables = Named::new();
+        let mut from = None;
         for entry in entries {
             match entry.key.as_str() {
                 "scenario" => title = reading.text(entry.value, "the scenario's title"),
+                "from" => from = rehearsal::version(&mut reading, entry.value, "`from`"),
                 "tags" => tags = reading.names(entry.value, "`tags`"),
                 "vars" => variables = values::variables(&mut reading, entry.value, given),
                 "steps" => steps = Some(entry.value),
@@ -94,7 +99,8 @@ impl Scenario {
         forget_repeated(problems, 0);
         let steps = read_steps(problems, expansion.items);
         check_names(problems, &steps);
-        Some(Scenario { title, tags, variables: names, steps, source })
+        rehearsal::check(&source, from, &steps, problems);
+        Some(Scenario { title, tags, from, variables: names, steps, source })
     }
 }
 

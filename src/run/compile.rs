@@ -56,21 +56,31 @@ fn check_taken(story: &Story, batches: &[Option<Batch>], problems: &mut Vec<Diag
     }
 }
 
+/// The steps of a story from one on, up to where migrations are applied.
+fn under_one_schema<'a>(story: &Story<'a>, from: usize) -> &'a [Step] {
+    let steps = story.steps.get(from..).unwrap_or_default();
+    let end = steps.iter().position(|step| step.action.migrates().is_some());
+    &steps[..end.unwrap_or(steps.len())]
+}
+
 impl Run<'_> {
     /// Compiles every step of every story before the first one runs, so that what the catalog shows to
-    /// be wrong is said before anything is done, all at once. Steps that are skipped become nothing.
-    pub(super) fn compile(&mut self, report: &Report) -> Result<Vec<Vec<Option<Batch>>>, Stop> {
+    /// be wrong is said before anything is done, all at once. Steps that are skipped become nothing, and so do
+    /// those of another schema: the steps of one begin at `from` and end where the next migrations are applied.
+    pub(super) fn compile(&mut self, from: usize, report: &Report) -> Result<Vec<Vec<Option<Batch>>>, Stop> {
         let work = self.work;
-        let steps = work.stories.iter().flat_map(|story| story.steps).filter(|step| !step.is_skipped());
+        let steps = work.stories.iter().flat_map(|story| under_one_schema(story, from));
+        let steps = steps.filter(|step| !step.is_skipped());
         let locks = steps.clone().any(|step| step.action.writes()) && !self.connection.need.lock;
         let names: Vec<&str> = steps.flat_map(|step| step.tables(work.project)).collect();
         let mut problems: Vec<Diagnostic> = Vec::new();
         let catalog = self.catalog(&names, locks, &mut problems)?;
-        self.check_names(&catalog, &mut problems)?;
+        self.check_names(from, &catalog, &mut problems)?;
         let mut batches = Vec::new();
         for story in &work.stories {
-            let mut compiled = Vec::new();
-            for step in story.steps {
+            let mut compiled: Vec<Option<Batch>> = Vec::new();
+            compiled.resize_with(from.min(story.steps.len()), || None);
+            for step in under_one_schema(story, from) {
                 if step.is_skipped() {
                     compiled.push(None);
                     continue;
@@ -88,6 +98,7 @@ impl Run<'_> {
                     }
                 }
             }
+            compiled.resize_with(story.steps.len(), || None);
             check_taken(story, &compiled, &mut problems);
             batches.push(compiled);
         }
@@ -113,8 +124,14 @@ impl Run<'_> {
     }
 
     /// Notes what steps speak of beside tables and is not there.
-    fn check_names(&mut self, catalog: &Catalog, problems: &mut Vec<Diagnostic>) -> Result<(), Stop> {
-        let steps = self.work.stories.iter().flat_map(|story| story.steps).filter(|step| !step.is_skipped());
+    fn check_names(
+        &mut self,
+        from: usize,
+        catalog: &Catalog,
+        problems: &mut Vec<Diagnostic>,
+    ) -> Result<(), Stop> {
+        let steps = self.work.stories.iter().flat_map(|story| under_one_schema(story, from));
+        let steps = steps.filter(|step| !step.is_skipped());
         let wanted = steps.clone().map(Step::names).fold(Wanted::default(), Wanted::or);
         if wanted == Wanted::default() {
             return Ok(());

@@ -38,6 +38,11 @@ impl Marks {
         }
         Marks { wanted, seen: Vec::new() }
     }
+
+    /// Adds what others want; what was seen stays.
+    pub fn add(&mut self, others: Marks) {
+        self.wanted.extend(others.wanted);
+    }
 }
 
 /// What was kept of these tables there.

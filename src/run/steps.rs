@@ -14,9 +14,9 @@ use crate::project::source::{Place, digest};
 use crate::project::values::Captured;
 use crate::report::event::Event;
 use crate::report::exit::Exit;
-use crate::report::{End, StepReport};
-use crate::step::Step;
+use crate::report::{End, Report, StepReport};
 use crate::step::control::{Condition, Polling};
+use crate::step::{Outcome, Step};
 
 impl Run<'_> {
     /// Runs the steps of a story until one does not hold; those behind it are reported as not run. The
@@ -24,8 +24,9 @@ impl Run<'_> {
     pub(super) fn story(
         &mut self,
         story: &Story,
-        batches: &[Option<Batch>],
+        mut batches: Vec<Option<Batch>>,
         reports: &mut Vec<StepReport>,
+        whole: &mut Report,
     ) -> Result<(), Stop> {
         let mut held = true;
         let mut stops = Vec::new();
@@ -33,9 +34,9 @@ impl Run<'_> {
         // The cases of one step are run whatever becomes of each.
         let mut failed_case = None;
         let mut rewriting = Rewriting::default();
-        let mut marks = Marks::of(story.steps, batches);
+        let mut marks = Marks::of(story.steps, &batches);
         self.mark(None, &mut marks)?;
-        for (at, (step, batch)) in story.steps.iter().zip(batches).enumerate() {
+        for (at, step) in story.steps.iter().enumerate() {
             self.steps_begun += 1;
             let mut report = blank(step);
             let may_run = match step.control.is_final {
@@ -51,10 +52,18 @@ impl Run<'_> {
             if reason.is_some() {
                 report.end = End::Skipped;
                 report.detail = reason;
+            } else if let Some(upto) = step.action.migrates().filter(|_| may_run) {
+                match self.go_on(upto, at + 1, &mut report, whole) {
+                    Ok(compiled) => {
+                        marks.add(Marks::of(story.steps, &compiled));
+                        batches = compiled;
+                    }
+                    Err(stop) => stops.push(stop),
+                }
+                held &= report.end.is_accepted();
             } else if may_run {
-                stops.extend(
-                    self.run_step(story, (step, batch.as_ref()), &captured, &marks, &mut report).err(),
-                );
+                let batch = batches[at].as_ref();
+                stops.extend(self.run_step(story, (step, batch), &captured, &marks, &mut report).err());
                 self.update(story, step, &mut report, &mut rewriting);
                 if held && !report.end.is_accepted() {
                     (held, failed_case) = (false, step.links.case_of);
@@ -76,6 +85,28 @@ impl Run<'_> {
             }
         }
         stops.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Applies migrations in the middle of a story, and compiles the steps behind them, which are those from
+    /// that number on.
+    fn go_on(
+        &mut self,
+        upto: i32,
+        next: usize,
+        report: &mut StepReport,
+        whole: &mut Report,
+    ) -> Result<Vec<Option<Batch>>, Stop> {
+        let started = Instant::now();
+        report.begun = started.duration_since(self.started);
+        (report.attempts, report.end) = (1, End::Error);
+        let before = whole.migrations.len();
+        let migrated = self.migrate(upto, whole);
+        report.elapsed = started.elapsed();
+        report.detail = Some(count(whole.migrations.len() - before, "migration"));
+        migrated?;
+        report.end = End::Accepted(Outcome::Migrated);
+        let compiled = self.compile(next, whole)?;
+        Ok(compiled.into_iter().next().unwrap_or_default())
     }
 
     /// Whether final steps can be run after what has stopped the others. One lost connection may be

@@ -19,6 +19,7 @@ pub enum Outcome {
     Restricted,
     Changed,
     Done,
+    Migrated,
     Refused,
     WroteOtherwise,
 }
@@ -56,6 +57,7 @@ impl Outcome {
             Outcome::Restricted => "restricted",
             Outcome::Changed => "changed",
             Outcome::Done => "done",
+            Outcome::Migrated => "migrated",
             Outcome::Refused => "refused",
             Outcome::WroteOtherwise => "wrote_otherwise",
         }

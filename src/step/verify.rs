@@ -128,6 +128,10 @@ impl Action for Verify {
         self.fixture_names().flat_map(|name| project.fixtures_named(&name.text)).collect()
     }
 
+    fn compares(&self) -> bool {
+        self.unchanged.is_some()
+    }
+
     fn since(&self) -> Option<&Name> {
         self.unchanged.as_ref()?.since.as_ref()
     }

@@ -39,14 +39,14 @@ pub fn run(
             begun: begun.duration_since(started),
             ..planned.blank()
         };
-        let mut run = |test: &mut TestReport, time: u32| {
+        let mut run = |time: u32| {
             let number = format!("{at}.{time}");
-            once(project, &reach, settings, (planned, &number), &mut connection, &mut test.problems)
+            once(project, &reach, settings, (planned, &number), &mut connection)
         };
-        let first = run(&mut test, 1);
+        let first = run(1);
         (test.exit, test.steps) = taken(first, &mut test.problems);
         if settings.twice && test.exit == Some(Exit::Held) {
-            let second = run(&mut test, 2);
+            let second = run(2);
             again(second, &mut test);
         }
         test.elapsed = begun.elapsed();

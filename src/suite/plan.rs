@@ -10,7 +10,7 @@ pub struct Planned<'a> {
     pub scenario: &'a Scenario,
     /// Which repetition it is, and of how many, if it is repeated; counted from 1.
     pub repeat: Option<(u32, u32)>,
-    /// The version of the migrations that it begins with, if it is not the newest.
+    /// The version of the schema that it begins with, if it is not the newest.
     pub from: Option<i32>,
 }
 
@@ -47,7 +47,11 @@ pub fn tests<'a>(scenarios: Vec<&'a Scenario>, repeat: u32, seed: Option<u64>) -
     let mut tests: Vec<Planned> = (1..=repeat)
         .flat_map(|number| {
             let repeat = (repeat > 1).then_some((number, repeat));
-            scenarios.iter().map(move |scenario| Planned { scenario, repeat, from: None })
+            scenarios.iter().map(move |scenario| Planned {
+                scenario,
+                repeat,
+                from: scenario.from.map(|from| from.number),
+            })
         })
         .collect();
     if let Some(seed) = seed {

@@ -9,7 +9,6 @@ use super::{Base, Settings, Shared, copy, ends_all};
 use crate::database::connection::Connection;
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
-use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::suite::TestReport;
 use crate::report::{End, Report, StepReport};
@@ -101,14 +100,15 @@ impl Worker<'_> {
         let mut connection = base.reach.connection(&test.database, base.clock.clone());
         let running = connection.running();
         base.watched.add(running.clone());
-        let mut run = |test: &mut TestReport, number: &str| {
+        let mut run = |number: &str| {
             let planned = (planned, number);
-            once(base.project, &base.reach, self.settings, planned, &mut connection, &mut test.problems)
+            once(base.project, &base.reach, self.settings, planned, &mut connection)
         };
-        let first = run(test, "1");
+        let first = run("1");
         (test.exit, test.steps) = taken(first, &mut test.problems);
-        if self.settings.twice && test.exit == Some(Exit::Held) {
-            let second = run(test, "2");
+        // An upgrade is done once.
+        if self.settings.twice && planned.from.is_none() && test.exit == Some(Exit::Held) {
+            let second = run("2");
             again(second, test);
         }
         base.watched.remove(&running);
@@ -159,7 +159,6 @@ pub fn once(
     settings: &Settings,
     (planned, number): (&Planned, &str),
     connection: &mut Connection,
-    problems: &mut Vec<Diagnostic>,
 ) -> Report {
     connection.run = format!("{}.{number}", reach.run);
     let work = Work {
@@ -171,11 +170,9 @@ pub fn once(
         update: None,
         keeps_sent: settings.keeps_sent,
     };
-    run::run(&work, connection, &mut |event| match &event {
-        // It is the same for all of them.
-        Event::Connected { .. } => {}
-        event => problems.extend(event.warning()),
-    })
+    // What is to be said beside its steps is said of the template: the same of the connection, and of what is
+    // dangerous about migrations where a database is in use.
+    run::run(&work, connection, &mut |_| ())
 }
 
 /// Takes the report of a second time, in which no step may have written anything.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, Isolate};
 use crate::cli::options::Options;
 use crate::cli::{Refusal, terminal, up};
 use crate::project::Project;
@@ -26,7 +26,10 @@ pub fn select<'p>(
     _: &Options,
     arguments: &Arguments,
 ) -> Result<Vec<&'p Scenario>, Refusal> {
-    let mut scenarios = up::select(project, &arguments.scenarios)?;
+    let mut scenarios = match arguments.isolate {
+        Isolate::Template => up::select(project, &arguments.scenarios)?,
+        Isolate::None => up::select_running(project, &arguments.scenarios)?,
+    };
     if scenarios.is_empty() {
         let problem = Diagnostic::error("the project has no scenarios");
         return Err(Refusal::new(Exit::Invalid, problem.help("begin one: `seedbed new scenario NAME`")));
