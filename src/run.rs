@@ -30,7 +30,7 @@ use crate::project::diagnostic::Diagnostic;
 use crate::project::scenario::Scenario;
 use crate::report::event::Event;
 use crate::report::exit::Exit;
-use crate::report::{Report, ScenarioReport};
+use crate::report::{Report, ScenarioReport, StepReport};
 use crate::step::Step;
 use guard::Guard;
 use update::Update;
@@ -64,11 +64,13 @@ pub struct Story<'a> {
     pub file: &'a str,
     /// The steps.
     pub steps: &'a [Step],
+    /// What the first of them reported elsewhere, where the database has them already. They are not run.
+    pub done: &'a [StepReport],
 }
 
 impl<'a> From<&'a Scenario> for Story<'a> {
     fn from(scenario: &'a Scenario) -> Story<'a> {
-        Story { title: &scenario.title.text, file: &scenario.source.path, steps: &scenario.steps }
+        Story { title: &scenario.title.text, file: &scenario.source.path, steps: &scenario.steps, done: &[] }
     }
 }
 

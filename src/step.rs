@@ -183,6 +183,11 @@ pub trait Action: Debug + Send + Sync {
         None
     }
 
+    /// What tells it from others of its kind in other files, where that can be told.
+    fn key(&self) -> Option<String> {
+        None
+    }
+
     /// Whether it compares tables with what they were at an earlier place.
     fn compares(&self) -> bool {
         false

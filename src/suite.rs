@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod alone;
+pub mod beginning;
 pub mod copy;
 pub mod filter;
 pub mod plan;
@@ -28,6 +29,7 @@ use crate::report::suite::{SuiteReport, TestReport, Verdict};
 use crate::run::guard::Guard;
 use crate::run::{NEWEST, Stop};
 use admin::{Admin, Reach};
+use beginning::Beginnings;
 use copy::Source;
 use plan::Planned;
 use watched::Watched;
@@ -139,9 +141,14 @@ fn isolated(
         report.template = Some(template);
     }
     tell(Told::Ready(report));
-    let shared = Shared { next: AtomicUsize::new(0), is_over: AtomicBool::new(false), sources };
+    let shared = Shared {
+        next: AtomicUsize::new(0),
+        is_over: AtomicBool::new(false),
+        sources,
+        beginnings: Beginnings::of(tests),
+    };
     let (tell_worker, heard) = mpsc::channel();
-    thread::scope(|scope| {
+    let result = thread::scope(|scope| {
         for number in 0..settings.jobs.min(tests.len()) {
             let admin = Admin::steady(&base.reach, admin.database());
             let mut worker = Worker { base: &base, tests, settings, shared: &shared, number, started, admin };
@@ -150,7 +157,14 @@ fn isolated(
         }
         drop(tell_worker);
         listen(heard, tests, settings, &shared, report, tell)
-    })
+    });
+    let mut admin = Admin::steady(&base.reach, admin.database());
+    for name in shared.beginnings.made() {
+        if let Err(error) = admin.act(|databases| databases.drop_copy(&name)) {
+            report.warnings.push(worker::undropped(&name, &error));
+        }
+    }
+    result
 }
 
 /// What the workers share.
@@ -158,6 +172,7 @@ pub struct Shared {
     next: AtomicUsize,
     is_over: AtomicBool,
     sources: BTreeMap<i32, Source>,
+    beginnings: Beginnings,
 }
 
 impl Shared {

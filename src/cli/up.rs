@@ -107,7 +107,8 @@ pub fn seed(options: &Options, names: &[String], purpose: Purpose, is_plan: bool
     if is_plan {
         return plan::step(options, &project, &step);
     }
-    let stories = vec![Story { title: "fixtures", file: "", steps: std::slice::from_ref(&step) }];
+    let steps = std::slice::from_ref(&step);
+    let stories = vec![Story { title: "fixtures", file: "", steps, done: &[] }];
     work(options, None, &project, warnings, false, stories, &Update::default())
 }
 

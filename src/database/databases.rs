@@ -117,6 +117,11 @@ order by 1",
         ))
     }
 
+    /// Lets nobody connect to one any more; its owner may copy it.
+    pub fn close(&mut self, name: &str) -> Result<(), Error> {
+        self.tell(format!("alter database {} with allow_connections false", identifier(name)))
+    }
+
     /// Says what one is for.
     pub fn comment(&mut self, name: &str, comment: &str) -> Result<(), Error> {
         self.tell(format!("comment on database {} is {}", identifier(name), literal(comment)))

@@ -56,8 +56,9 @@ fn check_taken(story: &Story, batches: &[Option<Batch>], problems: &mut Vec<Diag
     }
 }
 
-/// The steps of a story from one on, up to where migrations are applied.
+/// The steps of a story from one on, up to where migrations are applied. Those that are done are left out.
 fn under_one_schema<'a>(story: &Story<'a>, from: usize) -> &'a [Step] {
+    let from = from.max(story.done.len());
     let steps = story.steps.get(from..).unwrap_or_default();
     let end = steps.iter().position(|step| step.action.migrates().is_some());
     &steps[..end.unwrap_or(steps.len())]
@@ -79,7 +80,7 @@ impl Run<'_> {
         let mut batches = Vec::new();
         for story in &work.stories {
             let mut compiled: Vec<Option<Batch>> = Vec::new();
-            compiled.resize_with(from.min(story.steps.len()), || None);
+            compiled.resize_with(from.max(story.done.len()).min(story.steps.len()), || None);
             for step in under_one_schema(story, from) {
                 if step.is_skipped() {
                     compiled.push(None);

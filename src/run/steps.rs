@@ -49,7 +49,9 @@ impl Run<'_> {
                 Some(reason) => Some(reason.text.clone()),
                 None => step.control.when.iter().find_map(|it| unmet(it, reports)).filter(|_| may_run),
             };
-            if reason.is_some() {
+            if let Some(done) = story.done.get(at) {
+                report = StepReport { title: report.title, place: report.place, ..done.clone() };
+            } else if reason.is_some() {
                 report.end = End::Skipped;
                 report.detail = reason;
             } else if let Some(upto) = step.action.migrates().filter(|_| may_run) {

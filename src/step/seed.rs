@@ -102,6 +102,11 @@ impl Seed {
 }
 
 impl Action for Seed {
+    fn key(&self) -> Option<String> {
+        let names: Vec<&str> = self.fixtures.iter().map(|name| name.text.as_str()).collect();
+        self.tables.is_empty().then(|| format!("{names:?} {:?} {:?}", self.mode, self.purpose))
+    }
+
     fn check(&self, project: &Project, source: &Arc<Source>, problems: &mut Vec<Diagnostic>) {
         check_fixtures(&self.fixtures, project, source, problems);
         for fixture in self.all(project) {

@@ -11,6 +11,7 @@ use crate::database::clock::Clock;
 use crate::project::Project;
 use crate::report::exit::Exit;
 use crate::report::suite::{SuiteReport, TestReport, Verdict};
+use crate::run::Story;
 
 /// Runs tests on the database that is named.
 pub fn run(
@@ -41,7 +42,7 @@ pub fn run(
         };
         let mut run = |time: u32| {
             let number = format!("{at}.{time}");
-            once(project, &reach, settings, (planned, &number), &mut connection)
+            once(project, &reach, settings, (Story::from(planned.scenario), &number), &mut connection)
         };
         let first = run(1);
         (test.exit, test.steps) = taken(first, &mut test.problems);

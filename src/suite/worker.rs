@@ -1,12 +1,15 @@
 //! A worker: takes one test after the other, and gives each a database.
 
 use std::sync::mpsc::Sender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::admin::{Admin, Reach};
+use super::beginning::{Advice, Beginning, Made};
+use super::copy::Source;
 use super::plan::Planned;
 use super::{Base, Settings, Shared, copy, ends_all};
 use crate::database::connection::Connection;
+use crate::database::error::Error;
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
@@ -67,9 +70,14 @@ impl Worker<'_> {
         let (base, planned) = (self.base, &self.tests[at]);
         base.clock.check().map_err(|error| self.admin.trouble(&error))?;
         let begun = Instant::now();
-        let source = &self.shared.sources[&planned.from.unwrap_or(NEWEST)];
+        let template = &self.shared.sources[&planned.from.unwrap_or(NEWEST)];
+        let beginning = self.shared.beginnings.of_test(at);
+        let made = beginning.and_then(|(number, beginning)| self.beginning(planned, number, beginning));
         let name = copy::name(&base.reach.run, at + 1);
+        let source = made.as_ref().map_or(template, |made| &made.source);
+        let copying = Instant::now();
         let copied = source.copy(&mut self.admin, &base.server, &name);
+        let copying = copying.elapsed();
         let copied = copied.map_err(|error| {
             // It may be there, without its settings.
             let _ = self.admin.act(|databases| databases.drop_copy(&name));
@@ -83,8 +91,13 @@ impl Worker<'_> {
             begun: begun.duration_since(self.started),
             ..planned.blank()
         };
-        self.run(planned, &mut test);
+        self.run(planned, made.as_ref().map_or(&[], |made| &made.reports), &mut test);
         test.elapsed = begun.elapsed() - isolated;
+        match (beginning, made) {
+            (Some((_, beginning)), Some(made)) if copying > made.worth * 2 => beginning.slow(),
+            (Some((_, beginning)), None) => beginning.measured(&test.steps, copying),
+            _ => {}
+        }
         let ended = Instant::now();
         let is_kept = self.settings.keeps_failed && test.exit != Some(Exit::Held);
         match is_kept {
@@ -95,20 +108,69 @@ impl Worker<'_> {
         Ok(test)
     }
 
-    fn run(&mut self, planned: &Planned, test: &mut TestReport) {
+    /// A database that has the test's beginning, if there is one or it is worth to make one.
+    fn beginning(&mut self, planned: &Planned, number: usize, beginning: &Beginning) -> Option<Made> {
+        let worth = match beginning.begin() {
+            Advice::Take(made) => return Some(*made),
+            Advice::Run => return None,
+            Advice::Make { worth } => worth,
+        };
+        let made = self.make(planned, number, beginning.steps, worth);
+        beginning.made(made.clone());
+        made
+    }
+
+    fn make(&mut self, planned: &Planned, number: usize, steps: usize, worth: Duration) -> Option<Made> {
+        let base = self.base;
+        let template = &self.shared.sources[&planned.from.unwrap_or(NEWEST)];
+        let name = copy::name(&base.reach.run, self.tests.len() + 1 + number);
+        let mut reports = None;
+        if template.copy(&mut self.admin, &base.server, &name).is_ok() {
+            let mut connection = base.reach.connection(&name, base.clock.clone());
+            let running = connection.running();
+            base.watched.add(running.clone());
+            let scenario = planned.scenario;
+            let story = Story {
+                title: &scenario.title.text,
+                file: &scenario.source.path,
+                steps: &scenario.steps[..steps],
+                done: &[],
+            };
+            let report = once(base.project, &base.reach, self.settings, (story, "0"), &mut connection);
+            base.watched.remove(&running);
+            drop(connection);
+            let (exit, steps) = taken(report, &mut Vec::new());
+            let is_closed =
+                exit == Some(Exit::Held) && self.admin.act(|databases| databases.close(&name)).is_ok();
+            reports = is_closed.then_some(steps);
+        }
+        let Some(mut reports) = reports else {
+            let _ = self.admin.act(|databases| databases.drop_copy(&name));
+            return None;
+        };
+        for report in &mut reports {
+            // It is as it was there, and was not run here.
+            (report.attempts, report.elapsed, report.begun) = Default::default();
+            let shared = "in the copy already".to_owned();
+            report.detail = Some(report.detail.take().map_or(shared.clone(), |it| format!("{it}, {shared}")));
+        }
+        Some(Made { source: Source { name, settings: template.settings.clone() }, reports, worth })
+    }
+
+    fn run(&mut self, planned: &Planned, done: &[StepReport], test: &mut TestReport) {
         let base = self.base;
         let mut connection = base.reach.connection(&test.database, base.clock.clone());
         let running = connection.running();
         base.watched.add(running.clone());
-        let mut run = |number: &str| {
-            let planned = (planned, number);
-            once(base.project, &base.reach, self.settings, planned, &mut connection)
+        let mut run = |number: &str, done: &[StepReport]| {
+            let story = Story { done, ..Story::from(planned.scenario) };
+            once(base.project, &base.reach, self.settings, (story, number), &mut connection)
         };
-        let first = run("1");
+        let first = run("1", done);
         (test.exit, test.steps) = taken(first, &mut test.problems);
         // An upgrade is done once.
         if self.settings.twice && planned.from.is_none() && test.exit == Some(Exit::Held) {
-            let second = run("2");
+            let second = run("2", &[]);
             again(second, test);
         }
         base.watched.remove(&running);
@@ -142,29 +204,32 @@ impl Worker<'_> {
             test.problems.push(problem.help("close it in the scenario, as with `dblink_disconnect`"));
         }
         if let Err(error) = self.admin.act(|databases| databases.drop_copy(name)) {
-            test.problems.push(
-                Diagnostic::warning(format!("the database `{name}` could not be dropped: {error}"))
-                    .note("the next `seedbed test` on this server tries again")
-                    .help(format!("end what holds it, then: drop database \"{name}\"")),
-            );
+            test.problems.push(undropped(name, &error));
         }
     }
 }
 
-/// Runs a scenario on the database of a connection, as a run of its own: by that its entries in the ledger
+/// That a database is left.
+pub fn undropped(name: &str, error: &Error) -> Diagnostic {
+    Diagnostic::warning(format!("the database `{name}` could not be dropped: {error}"))
+        .note("the next `seedbed test` on this server tries again")
+        .help(format!("end what holds it, then: drop database \"{name}\""))
+}
+
+/// Runs a story on the database of a connection, as a run of its own: by that its entries in the ledger
 /// are told from those of others.
 pub fn once(
     project: &Project,
     reach: &Reach,
     settings: &Settings,
-    (planned, number): (&Planned, &str),
+    (story, number): (Story, &str),
     connection: &mut Connection,
 ) -> Report {
     connection.run = format!("{}.{number}", reach.run);
     let work = Work {
         project,
         migrate: None,
-        stories: vec![Story::from(planned.scenario)],
+        stories: vec![story],
         retry: reach.retry,
         guard: settings.guard.clone(),
         update: None,
