@@ -8,8 +8,12 @@ use std::sync::mpsc;
 
 use super::*;
 
+mod cache;
+
 /// Where a runner (see below) writes the directory of its server.
 const RUNNER: &str = "SEEDBED_TEST_RUNNER";
+/// Its cache, if it has one.
+const RUNNER_CACHE: &str = "SEEDBED_TEST_RUNNER_CACHE";
 const RUNNER_TEST: &str = "database::throwaway::tests::runner";
 
 #[test]
@@ -147,7 +151,7 @@ fn a_server_that_cannot_start_says_why() {
             write.args(["-c", script]).arg(program).args([version, body]);
             assert!(write.status().unwrap().success());
         }
-        let error = Throwaway::start(Some(binaries.path())).err().unwrap();
+        let error = Throwaway::start(Some(binaries.path()), None).err().unwrap();
         assert_eq!(error.to_string(), message);
         assert_eq!(error.log_tail().as_deref(), tail);
     };
@@ -171,14 +175,17 @@ struct Runner(Child, tempfile::TempDir);
 
 impl Runner {
     fn start() -> Runner {
+        Runner::start_with(None)
+    }
+
+    fn start_with(cache: Option<&Path>) -> Runner {
         let notes = tempfile::tempdir().unwrap();
-        let runner = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", RUNNER_TEST])
-            .env(RUNNER, notes.path().join("directory"))
-            .process_group(0)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", RUNNER_TEST]).env(RUNNER, notes.path().join("directory"));
+        if let Some(cache) = cache {
+            command.env(RUNNER_CACHE, cache);
+        }
+        let runner = command.process_group(0).stdout(Stdio::null()).spawn().unwrap();
         Runner(runner, notes)
     }
 
@@ -214,7 +221,8 @@ fn runner() {
     let Some(file) = std::env::var_os(RUNNER).map(PathBuf::from) else {
         return;
     };
-    let server = start();
+    let cache = std::env::var_os(RUNNER_CACHE).map(PathBuf::from);
+    let server = Throwaway::start(named().as_deref(), cache.as_deref()).unwrap();
     // Renamed into place, so that it is never seen half written.
     let unfinished = file.with_extension("unfinished");
     fs::write(&unfinished, server.socket_directory().to_str().unwrap()).unwrap();
@@ -223,7 +231,7 @@ fn runner() {
 }
 
 fn start() -> Throwaway {
-    Throwaway::start(named().as_deref()).unwrap()
+    Throwaway::start(named().as_deref(), None).unwrap()
 }
 
 fn named() -> Option<PathBuf> {
