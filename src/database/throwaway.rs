@@ -166,6 +166,8 @@ impl Server {
             .args(["-c", "unix_socket_directories=.."])
             .args(["-c", "listen_addresses=", "-c", "port=5432"])
             .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"])
+            // What is usual; initdb would make it fit its smaller segments.
+            .args(["-c", "max_wal_size=1GB", "-c", "min_wal_size=80MB"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -23,6 +23,7 @@ fn a_server_answers_on_its_socket_and_leaves_nothing() {
     let check = |query, expected| assert_eq!(psql(&directory, query), expected, "{query}");
     check("show listen_addresses", "");
     check("show fsync", "off");
+    check("show max_wal_size", "1GB");
     check("show server_encoding", "UTF8");
     check("show timezone", "UTC");
     check("select current_user || ' ' || current_database()", "postgres postgres");
