@@ -34,7 +34,7 @@ const SUFFIX: &str = ".tar";
 const UNFINISHED_PREFIX: &str = ".";
 
 /// The server starts only where there is a `PG_VERSION`. It comes last, so that an archive that has
-/// lost its end, as after a power failure, is found out.
+/// lost its end is found out.
 const PACK: &str = r#"cd "$1" || exit
 shift
 for name in *; do [ "$name" = PG_VERSION ] || set -- "$@" "$name"; done
@@ -83,6 +83,8 @@ impl Entry {
         // A sweep between the two lines takes the file: then it gets no name, and the next run tries again.
         archive.as_file().try_lock()?;
         run(PACK, account, home, guard, Stdio::null(), archive.as_file().try_clone()?.into())?;
+        // A server may well start on a part of the data; so a power failure must not leave one.
+        archive.as_file().sync_data()?;
         archive.persist(&self.path)?;
         Ok(())
     }
