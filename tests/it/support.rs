@@ -166,6 +166,11 @@ impl Seedbed {
         self
     }
 
+    pub fn without(mut self, name: &str) -> Seedbed {
+        self.command.env_remove(name);
+        self
+    }
+
     pub fn run(self, arguments: &[impl AsRef<str>]) -> Output {
         self.start(arguments).finish()
     }
