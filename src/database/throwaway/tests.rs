@@ -31,9 +31,12 @@ fn a_server_answers_on_its_socket_and_leaves_nothing() {
     check("select string_agg(x, '' order by x) from unnest('{b,ä,a,B}'::text[]) x", "Babä");
     assert!(psql(&directory, "select version()").contains(server.version()));
     assert!(!processes_in(&directory).is_empty());
+    let memory = shared_memory(&server);
+    assert!(is_there(&memory));
 
     server.stop().unwrap();
     assert!(!directory.exists());
+    assert!(!is_there(&memory));
     assert_eq!(processes_in(&directory), [] as [PathBuf; 0]);
 }
 
@@ -73,8 +76,10 @@ fn a_stop_does_not_wait_for_open_sessions() {
         let count = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
         psql(server.socket_directory(), count) == "1"
     });
+    let memory = shared_memory(&server);
     let started = Instant::now();
     server.stop().unwrap();
+    assert!(!is_there(&memory));
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert!(!session.wait().unwrap().success());
 }
@@ -251,6 +256,20 @@ fn psql_command(directory: &Path, query: &str) -> Command {
     command.args(["-XAtq", "-U", "postgres", "-c", query, "-h"]).arg(directory);
     command.env("PGCLIENTENCODING", "UTF8").current_dir("/");
     command
+}
+
+/// The server's key and number of its segment of shared memory, which is left where it dies in disorder.
+fn shared_memory(server: &Throwaway) -> Vec<String> {
+    let lock_file = fs::read_to_string(server.home.data().join("postmaster.pid")).unwrap();
+    let words: Vec<String> =
+        lock_file.lines().nth(6).unwrap().split_whitespace().map(str::to_owned).collect();
+    assert_eq!(words.len(), 2, "{lock_file}");
+    words
+}
+
+fn is_there(memory: &[String]) -> bool {
+    let all = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    all.lines().any(|line| line.split_whitespace().take(2).eq(memory))
 }
 
 fn send(signal: &str, process: &str) {
