@@ -16,7 +16,7 @@ impl Server {
     pub fn start() -> Server {
         let programs = std::env::var_os("SEEDBED_POSTGRES_BIN").map(PathBuf::from);
         let programs = programs.expect("run `scripts/bench`: it finds PostgreSQL's programs");
-        Server { throwaway: Throwaway::start(Some(&programs)).unwrap(), programs }
+        Server { throwaway: Throwaway::start(Some(&programs), None).unwrap(), programs }
     }
 
     /// The directory of its socket.

@@ -1,5 +1,6 @@
 //! The command line: arguments and words, and one library call per command.
 
+mod cache;
 mod censor;
 mod check;
 mod dsn;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::cache;
 use super::dsn::{self, TargetError};
 use super::environment::{EnvPlace, Environment};
 use super::interrupt;
@@ -87,7 +88,9 @@ fn environment(options: &Options) -> Result<Environment, Refusal> {
 
 fn throwaway() -> Result<(Dsn, Throwaway), Refusal> {
     let binaries = std::env::var_os("SEEDBED_POSTGRES_BIN");
-    let server = Throwaway::start(binaries.as_deref().map(Path::new)).map_err(|error| no_server(&error))?;
+    let cache = cache::directory();
+    let server = Throwaway::start(binaries.as_deref().map(Path::new), cache.as_deref())
+        .map_err(|error| no_server(&error))?;
     let text = format!("host={} user=postgres dbname=postgres", server.socket_directory().display());
     let dsn =
         Dsn::parse(&text, &|_| None).map_err(|error| invalid(&error.message, None, error.help.clone()))?;

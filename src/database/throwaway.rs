@@ -1,7 +1,8 @@
 //! A temporary PostgreSQL from the machine's own binaries, for `--throwaway`.
 //!
 //! It has a directory of its own under the system's temporary directory, which holds its data, its
-//! log and its socket; it has no TCP port, and it never waits for a disk.
+//! log and its socket; it has no TCP port, and it never waits for a disk. What initdb makes is the
+//! same every time, so it may be kept in a cache.
 //!
 //! It always ends the same way: the pipe to its guard closes. Stopping closes it, a panic does,
 //! and so does the kernel when the runner is killed; so there is one way to clean up, which every
@@ -9,11 +10,14 @@
 
 mod account;
 mod binaries;
+mod cache;
+mod data;
 mod error;
 mod guard;
 mod home;
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -22,14 +26,15 @@ use std::time::{Duration, Instant};
 
 use account::Account;
 use binaries::Binaries;
+use cache::Entry;
 pub use error::ThrowawayError;
 use guard::Guard;
 use home::Home;
 
-/// The time a new server has to accept connections. It takes some 50 ms; an overloaded machine may
+/// The time a new server has to accept connections. It takes some 30 ms; an overloaded machine may
 /// need a hundred times as long.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-const READY_EVERY: Duration = Duration::from_millis(5);
+const READY_EVERY: Duration = Duration::from_millis(1);
 
 /// A running temporary server. Dropping it stops the server and removes its directory.
 ///
@@ -49,18 +54,31 @@ impl Throwaway {
     /// connections.
     ///
     /// `binaries` is a directory that holds `initdb` and `postgres`; without it the newest server
-    /// on this machine is taken. Fails if there is none, or if it does not start: the error then
-    /// has the end of its log.
-    pub fn start(binaries: Option<&Path>) -> Result<Throwaway, ThrowawayError> {
+    /// on this machine is taken. `cache` is a directory for what initdb makes, which need not exist;
+    /// one that cannot be used is passed over. Fails if there is no server, or if it does not start:
+    /// the error then has the end of its log.
+    pub fn start(binaries: Option<&Path>, cache: Option<&Path>) -> Result<Throwaway, ThrowawayError> {
         let binaries = Binaries::find(binaries)?;
         let account = Account::of_server()?;
         let home = Home::create(&account)?;
         let guard = Guard::over(&home, &account)?;
-        make_data_directory(&binaries, &account, &home, &guard)?;
+        let entry = cache.and_then(|it| Entry::find(it, &binaries, &account).ok());
+        let is_copy = entry.as_ref().is_some_and(|it| it.unpack(&account, &home, &guard).is_ok());
+        if !is_copy {
+            make_data_directory(entry.as_ref(), &binaries, &account, &home, &guard)?;
+        }
         let server = Server::spawn(&binaries, &account, &home, &guard)?;
-        let version = binaries.version.text;
+        let version = binaries.version.text.clone();
         let mut throwaway = Throwaway { guard, server, home, version };
-        throwaway.wait_until_ready()?;
+        match throwaway.wait_until_ready() {
+            Err(ThrowawayError::Exited { .. }) if is_copy => {
+                let Throwaway { guard, server, home, .. } = &mut throwaway;
+                make_data_directory(entry.as_ref(), &binaries, &account, home, guard)?;
+                *server = Server::spawn(&binaries, &account, home, guard)?;
+                throwaway.wait_until_ready()?;
+            }
+            ready => ready?,
+        }
         Ok(throwaway)
     }
 
@@ -105,42 +123,24 @@ impl Throwaway {
     }
 }
 
+/// Makes a data directory without the cache, in place of what a damaged archive may have left, and puts
+/// it into the cache.
 fn make_data_directory(
+    entry: Option<&Entry>,
     binaries: &Binaries,
     account: &Account,
     home: &Home,
     guard: &Guard,
 ) -> Result<(), ThrowawayError> {
-    let initdb = binaries.directory.join("initdb");
-    let output = account
-        .command(&initdb)
-        .process_group(guard.group())
-        .arg("--pgdata")
-        .arg(home.data())
-        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"])
-        .args(locale(binaries.version.major))
-        .stdin(Stdio::null())
-        .output()
-        .map_err(ThrowawayError::cannot(format!("run `{}`", initdb.display())))?;
-    if output.status.success() {
-        return Ok(());
+    // Where something is left, initdb says so.
+    let _ = fs::remove_dir_all(home.data());
+    data::make(binaries, account, home, guard)?;
+    if let Some(entry) = entry
+        && entry.pack(account, home, guard).is_err()
+    {
+        entry.remove();
     }
-    Err(ThrowawayError::Initdb { said: String::from_utf8_lossy(&output.stderr).into_owned() })
-}
-
-/// Text sorts by code point, and `upper`, `lower` and regular expressions know all of Unicode.
-///
-/// A linguistic order would differ between machines and releases, so the same project would pass
-/// here and fail there; plain `C` would leave `upper('ä')` alone. Since PostgreSQL 17 the server
-/// brings this locale itself. Before that it is the C library's, which macOS calls otherwise.
-fn locale(major: u32) -> &'static [&'static str] {
-    if major >= 17 {
-        &["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    } else if cfg!(target_os = "macos") {
-        &["--locale=C", "--lc-ctype=UTF-8"]
-    } else {
-        &["--locale=C.UTF-8"]
-    }
+    Ok(())
 }
 
 /// The server's process. Dropping it reaps it, and kills it if its guard could not end it.
@@ -155,8 +155,8 @@ impl Server {
         guard: &Guard,
     ) -> Result<Server, ThrowawayError> {
         let postgres = binaries.directory.join("postgres");
-        let log = File::create(home.log_file())
-            .map_err(ThrowawayError::cannot(format!("create `{}`", home.log_file().display())))?;
+        let log =
+            log(home).map_err(ThrowawayError::cannot(format!("create `{}`", home.log_file().display())))?;
         account
             .command(&postgres)
             .process_group(guard.group())
@@ -166,6 +166,8 @@ impl Server {
             .args(["-c", "unix_socket_directories=.."])
             .args(["-c", "listen_addresses=", "-c", "port=5432"])
             .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"])
+            // What is usual; initdb would make it fit its smaller segments.
+            .args(["-c", "max_wal_size=1GB", "-c", "min_wal_size=80MB"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -177,6 +179,13 @@ impl Server {
     fn has_exited(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(Some(_)))
     }
+}
+
+/// A new file for what the server says, never one that is there: the directory is the server's, and root
+/// follows no links in it.
+fn log(home: &Home) -> io::Result<File> {
+    let _ = fs::remove_file(home.log_file());
+    File::create_new(home.log_file())
 }
 
 impl Drop for Server {

@@ -56,6 +56,30 @@ fn a_department_takes_its_people_with_it() {
 }
 
 #[test]
+fn a_throwaway_server_is_cached_where_the_environment_says() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let platform = if cfg!(target_os = "macos") { "Library/Caches/seedbed" } else { ".cache/seedbed" };
+    let check = |variables: &[(&str, &str)], cache: Option<&str>| {
+        let command = Seedbed::new(repository()).without("SEEDBED_CACHE_DIR").variable("HOME", &at(""));
+        let command = variables.iter().fold(command, |it, (name, value)| it.variable(name, value));
+        let output = command.run(&["up", "--throwaway"]);
+        assert_eq!(output.status, "0", "{}", output.text);
+        for place in ["named", "xdg/seedbed", platform] {
+            let is_there = home.path().join(place).join("servers").exists();
+            assert_eq!(is_there, cache == Some(place), "{place} with {variables:?}");
+        }
+        if let Some(cache) = cache {
+            std::fs::remove_dir_all(at(cache)).unwrap();
+        }
+    };
+    check(&[("SEEDBED_CACHE_DIR", &at("named")), ("XDG_CACHE_HOME", &at("xdg"))], Some("named"));
+    check(&[("SEEDBED_CACHE_DIR", ""), ("XDG_CACHE_HOME", &at("xdg"))], None);
+    check(&[("XDG_CACHE_HOME", &at("xdg"))], Some("xdg/seedbed"));
+    check(&[("XDG_CACHE_HOME", "relative")], Some(platform));
+}
+
+#[test]
 fn the_throwaway_server_runs_the_story_and_is_gone() {
     let output = Seedbed::new(repository()).run(&["up", "--throwaway"]);
     assert_eq!(output.status, "0", "{}", output.text);

@@ -39,7 +39,7 @@ fn refused(database: &Database, files: &[(&str, &str)], words: &[&str]) {
 #[test]
 fn a_second_run_is_silent_by_the_server_s_own_counters() {
     // A server of its own: what others write moves the log as well.
-    let server = Throwaway::start(Some(&crate::support::programs())).unwrap();
+    let server = Throwaway::start(Some(&crate::support::programs()), Some(&crate::support::cache())).unwrap();
     let mut client = postgres::Config::new()
         .host_path(server.socket_directory())
         .user("postgres")

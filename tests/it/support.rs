@@ -14,10 +14,15 @@ use seedbed::database::throwaway::Throwaway;
 pub fn server() -> &'static Throwaway {
     static SERVER: OnceLock<Throwaway> = OnceLock::new();
     SERVER.get_or_init(|| {
-        Throwaway::start(Some(&programs())).unwrap_or_else(|error| {
+        Throwaway::start(Some(&programs()), Some(&cache())).unwrap_or_else(|error| {
             panic!("the tests need a PostgreSQL server: {error}\n{}", error.help().unwrap_or_default())
         })
     })
+}
+
+/// Where servers of the tests are cached: never where a person's are.
+pub fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
 /// The directory of the server's programs: what `scripts/test` found or installed.
@@ -152,12 +157,17 @@ impl Seedbed {
                 command.env(name, value);
             }
         }
-        command.env("HOME", directory);
+        command.env("HOME", directory).env("SEEDBED_CACHE_DIR", cache());
         Seedbed { command }
     }
 
     pub fn variable(mut self, name: &str, value: &str) -> Seedbed {
         self.command.env(name, value);
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Seedbed {
+        self.command.env_remove(name);
         self
     }
 

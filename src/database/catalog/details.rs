@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn the_server_says_the_same_of_what_is_well_known() {
         let binaries = std::env::var_os("SEEDBED_POSTGRES_BIN").map(std::path::PathBuf::from);
-        let server = Throwaway::start(binaries.as_deref()).unwrap();
+        let server = Throwaway::start(binaries.as_deref(), None).unwrap();
         let socket = server.socket_directory().to_string_lossy().replace('/', "%2F");
         let dsn = Dsn::parse(&format!("postgresql://postgres@{socket}/postgres"), &|_| None).unwrap();
         let minute = Duration::from_secs(60);

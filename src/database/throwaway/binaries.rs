@@ -30,6 +30,8 @@ pub struct Binaries {
     pub directory: PathBuf,
     /// What `postgres` says it is.
     pub version: Version,
+    /// All of its words, with the package's.
+    pub said: String,
 }
 
 impl Binaries {
@@ -55,7 +57,7 @@ impl Binaries {
             return None;
         }
         let said = output_of(&directory.join("postgres"), "--version")?;
-        Some(Binaries { version: Version::parse(&said)?, directory })
+        Some(Binaries { version: Version::parse(&said)?, directory, said })
     }
 }
 

@@ -8,8 +8,12 @@ use std::sync::mpsc;
 
 use super::*;
 
+mod cache;
+
 /// Where a runner (see below) writes the directory of its server.
 const RUNNER: &str = "SEEDBED_TEST_RUNNER";
+/// Its cache, if it has one.
+const RUNNER_CACHE: &str = "SEEDBED_TEST_RUNNER_CACHE";
 const RUNNER_TEST: &str = "database::throwaway::tests::runner";
 
 #[test]
@@ -19,6 +23,7 @@ fn a_server_answers_on_its_socket_and_leaves_nothing() {
     let check = |query, expected| assert_eq!(psql(&directory, query), expected, "{query}");
     check("show listen_addresses", "");
     check("show fsync", "off");
+    check("show max_wal_size", "1GB");
     check("show server_encoding", "UTF8");
     check("show timezone", "UTC");
     check("select current_user || ' ' || current_database()", "postgres postgres");
@@ -26,9 +31,12 @@ fn a_server_answers_on_its_socket_and_leaves_nothing() {
     check("select string_agg(x, '' order by x) from unnest('{b,ä,a,B}'::text[]) x", "Babä");
     assert!(psql(&directory, "select version()").contains(server.version()));
     assert!(!processes_in(&directory).is_empty());
+    let memory = shared_memory(&server);
+    assert!(is_there(&memory));
 
     server.stop().unwrap();
     assert!(!directory.exists());
+    assert!(!is_there(&memory));
     assert_eq!(processes_in(&directory), [] as [PathBuf; 0]);
 }
 
@@ -68,8 +76,10 @@ fn a_stop_does_not_wait_for_open_sessions() {
         let count = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
         psql(server.socket_directory(), count) == "1"
     });
+    let memory = shared_memory(&server);
     let started = Instant::now();
     server.stop().unwrap();
+    assert!(!is_there(&memory));
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     assert!(!session.wait().unwrap().success());
 }
@@ -147,7 +157,7 @@ fn a_server_that_cannot_start_says_why() {
             write.args(["-c", script]).arg(program).args([version, body]);
             assert!(write.status().unwrap().success());
         }
-        let error = Throwaway::start(Some(binaries.path())).err().unwrap();
+        let error = Throwaway::start(Some(binaries.path()), None).err().unwrap();
         assert_eq!(error.to_string(), message);
         assert_eq!(error.log_tail().as_deref(), tail);
     };
@@ -171,14 +181,17 @@ struct Runner(Child, tempfile::TempDir);
 
 impl Runner {
     fn start() -> Runner {
+        Runner::start_with(None)
+    }
+
+    fn start_with(cache: Option<&Path>) -> Runner {
         let notes = tempfile::tempdir().unwrap();
-        let runner = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", RUNNER_TEST])
-            .env(RUNNER, notes.path().join("directory"))
-            .process_group(0)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", RUNNER_TEST]).env(RUNNER, notes.path().join("directory"));
+        if let Some(cache) = cache {
+            command.env(RUNNER_CACHE, cache);
+        }
+        let runner = command.process_group(0).stdout(Stdio::null()).spawn().unwrap();
         Runner(runner, notes)
     }
 
@@ -214,7 +227,8 @@ fn runner() {
     let Some(file) = std::env::var_os(RUNNER).map(PathBuf::from) else {
         return;
     };
-    let server = start();
+    let cache = std::env::var_os(RUNNER_CACHE).map(PathBuf::from);
+    let server = Throwaway::start(named().as_deref(), cache.as_deref()).unwrap();
     // Renamed into place, so that it is never seen half written.
     let unfinished = file.with_extension("unfinished");
     fs::write(&unfinished, server.socket_directory().to_str().unwrap()).unwrap();
@@ -223,7 +237,7 @@ fn runner() {
 }
 
 fn start() -> Throwaway {
-    Throwaway::start(named().as_deref()).unwrap()
+    Throwaway::start(named().as_deref(), None).unwrap()
 }
 
 fn named() -> Option<PathBuf> {
@@ -242,6 +256,20 @@ fn psql_command(directory: &Path, query: &str) -> Command {
     command.args(["-XAtq", "-U", "postgres", "-c", query, "-h"]).arg(directory);
     command.env("PGCLIENTENCODING", "UTF8").current_dir("/");
     command
+}
+
+/// The server's key and number of its segment of shared memory, which is left where it dies in disorder.
+fn shared_memory(server: &Throwaway) -> Vec<String> {
+    let lock_file = fs::read_to_string(server.home.data().join("postmaster.pid")).unwrap();
+    let words: Vec<String> =
+        lock_file.lines().nth(6).unwrap().split_whitespace().map(str::to_owned).collect();
+    assert_eq!(words.len(), 2, "{lock_file}");
+    words
+}
+
+fn is_there(memory: &[String]) -> bool {
+    let all = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    all.lines().any(|line| line.split_whitespace().take(2).eq(memory))
 }
 
 fn send(signal: &str, process: &str) {
