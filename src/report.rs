@@ -4,6 +4,8 @@ pub mod event;
 pub mod exit;
 pub mod json;
 pub mod log;
+pub mod problems;
+mod shown;
 pub mod suite;
 pub mod text;
 

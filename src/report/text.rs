@@ -187,7 +187,8 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
     )
 }
 
-fn wrote(wrote: &Wrote) -> String {
+/// What a step wrote in one table: `employees +2 -1`.
+pub(super) fn wrote(wrote: &Wrote) -> String {
     let signs = ["+", "~", "-"];
     let counts = wrote.rows.iter().zip(signs).filter(|(rows, _)| **rows > 0);
     let counts: Vec<String> = counts.map(|(rows, sign)| format!("{sign}{rows}")).collect();
