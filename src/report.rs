@@ -3,6 +3,7 @@
 pub mod event;
 pub mod exit;
 pub mod json;
+pub mod junit;
 pub mod log;
 pub mod problems;
 mod shown;
