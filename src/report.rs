@@ -8,6 +8,7 @@ pub mod log;
 pub mod problems;
 mod shown;
 pub mod suite;
+pub mod tap;
 pub mod text;
 
 use std::time::Duration;
