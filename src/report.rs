@@ -4,6 +4,7 @@ pub mod event;
 pub mod exit;
 pub mod json;
 pub mod junit;
+pub mod lines;
 pub mod log;
 pub mod problems;
 mod shown;
