@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod exit;
+pub mod github;
 pub mod json;
 pub mod junit;
 pub mod lines;
