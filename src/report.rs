@@ -2,9 +2,15 @@
 
 pub mod event;
 pub mod exit;
+pub mod github;
 pub mod json;
+pub mod junit;
+pub mod lines;
 pub mod log;
+pub mod problems;
+mod shown;
 pub mod suite;
+pub mod tap;
 pub mod text;
 
 use std::time::Duration;

@@ -83,7 +83,8 @@ fn test(test: &TestReport) -> Value {
     })
 }
 
-fn step(step: &StepReport) -> Value {
+/// A step, as every document has it.
+pub(super) fn step(step: &StepReport) -> Value {
     let (line, _) = step.place.source.line_column(step.place.span.start as usize);
     json!({
         "kind": step.kind,
@@ -107,6 +108,6 @@ fn step(step: &StepReport) -> Value {
     })
 }
 
-fn milliseconds(elapsed: std::time::Duration) -> f64 {
+pub(super) fn milliseconds(elapsed: std::time::Duration) -> f64 {
     (elapsed.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -133,6 +133,12 @@ impl TestReport {
         self.steps.iter().chain(&self.again)
     }
 
+    /// All steps with their names, which no two of them have in common.
+    pub fn named_steps(&self) -> impl Iterator<Item = (String, &StepReport)> {
+        let again = self.again.iter().map(|step| (format!("{} (again)", step.name()), step));
+        self.steps.iter().map(|step| (step.name(), step)).chain(again)
+    }
+
     /// The title, with the number of the repetition if it is one.
     pub fn name(&self) -> String {
         match self.repeat {
@@ -143,6 +149,11 @@ impl TestReport {
 }
 
 impl StepReport {
+    /// Its kind and its title, as its file begins it: `assert: Alice works in HR`.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.kind, self.title)
+    }
+
     /// Whether it held, though not at the first try.
     pub fn is_flaky(&self) -> bool {
         self.end.is_accepted() && !self.retried.is_empty()

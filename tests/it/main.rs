@@ -23,6 +23,7 @@ mod pruning;
 mod readme;
 mod refinery_cli;
 mod refusals;
+mod reports;
 mod roster;
 mod round_trips;
 mod schemas;
