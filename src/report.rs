@@ -2,6 +2,7 @@
 
 pub mod event;
 pub mod exit;
+pub mod html;
 pub mod json;
 pub mod log;
 pub mod suite;
