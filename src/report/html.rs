@@ -22,6 +22,7 @@ mod words;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::suite::{Censor, SuiteReport, TestReport, Verdict};
+use sent::Firsts;
 use words::Words;
 
 /// What makes it look as it does.
@@ -70,6 +71,7 @@ fn tests(report: &SuiteReport, words: &Words) -> Markup {
     if report.tests.is_empty() {
         return html! { section #tests aria-label="Tests" { p .empty { "No test was run." } } };
     }
+    let firsts = Firsts::of(report);
     let mut tests: Vec<(usize, &TestReport)> = report.tests.iter().enumerate().collect();
     tests.sort_by_key(|(_, test)| rank(test.verdict()));
     html! {
@@ -79,7 +81,7 @@ fn tests(report: &SuiteReport, words: &Words) -> Markup {
                 (filter(report))
             }
             p #none role="status" hidden { "No test is like that." }
-            @for (number, test) in tests { (test::draw(number, test, words)) }
+            @for (number, test) in tests { (test::draw(number, test, &firsts, words)) }
         }
     }
 }

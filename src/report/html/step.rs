@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
+use super::sent::{self, Firsts};
 use super::words::Words;
-use super::{diagnostic, mark, sent};
+use super::{diagnostic, mark};
 use crate::plan::wrote::Wrote;
 use crate::report::suite::TestReport;
 use crate::report::text::duration;
@@ -33,6 +34,8 @@ pub struct Steps<'a> {
     pub letter: char,
     /// The steps.
     pub steps: &'a [StepReport],
+    /// Where statements stand first.
+    pub firsts: &'a Firsts<'a>,
 }
 
 impl Steps<'_> {
@@ -43,14 +46,14 @@ impl Steps<'_> {
         html! {
             ol .steps {
                 @for (at, step) in self.steps.iter().enumerate() {
-                    (draw(&id(self.number, self.letter, at), step, all, words))
+                    (draw(&id(self.number, self.letter, at), step, all, self.firsts, words))
                 }
             }
         }
     }
 }
 
-fn draw(id: &str, step: &StepReport, all: Duration, words: &Words) -> Markup {
+fn draw(id: &str, step: &StepReport, all: Duration, firsts: &Firsts, words: &Words) -> Markup {
     let (sign, name) = mark::of_step(step);
     let line = line(sign, step, all, words);
     // Only what there is more to say about can be opened.
@@ -63,7 +66,7 @@ fn draw(id: &str, step: &StepReport, all: Duration, words: &Words) -> Markup {
             @if is_more {
                 details open[step.is_failed()] {
                     summary .line { (line) }
-                    div .more { (more(step, words)) }
+                    div .more { (more(id, step, firsts, words)) }
                 }
             } @else {
                 div .line { (line) }
@@ -120,7 +123,7 @@ fn rows(wrote: &Wrote, words: &Words) -> Markup {
     }
 }
 
-fn more(step: &StepReport, words: &Words) -> Markup {
+fn more(id: &str, step: &StepReport, firsts: &Firsts, words: &Words) -> Markup {
     html! {
         @for diagnostic in &step.diagnostics { (diagnostic::draw(diagnostic, words)) }
         @if !step.retried.is_empty() {
@@ -132,6 +135,6 @@ fn more(step: &StepReport, words: &Words) -> Markup {
         @if step.wrote.len() > TABLES_MAX {
             ul .tables { @for wrote in &step.wrote { li { (rows(wrote, words)) } } }
         }
-        (sent::draw(&step.sent, words))
+        (sent::draw(id, step, firsts, words))
     }
 }

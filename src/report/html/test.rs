@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::sent::Firsts;
 use super::step::{AGAIN, FIRST, Steps};
 use super::words::Words;
 use super::{diagnostic, mark};
@@ -15,7 +16,7 @@ pub fn id(number: usize) -> String {
 }
 
 /// The test; one that did not hold is open.
-pub fn draw(number: usize, test: &TestReport, words: &Words) -> Markup {
+pub fn draw(number: usize, test: &TestReport, firsts: &Firsts, words: &Words) -> Markup {
     let verdict = test.verdict();
     let (sign, name) = mark::of_test(verdict);
     let is_open = matches!(verdict, Verdict::Failed | Verdict::Error);
@@ -30,20 +31,20 @@ pub fn draw(number: usize, test: &TestReport, words: &Words) -> Markup {
                 span .verdict { (verdict.word()) }
                 span .time { @if test.exit.is_some() { (duration(test.elapsed)) } }
             }
-            div .body { (body(number, test, words)) }
+            div .body { (body(number, test, firsts, words)) }
         }
     }
 }
 
-fn body(number: usize, test: &TestReport, words: &Words) -> Markup {
+fn body(number: usize, test: &TestReport, firsts: &Firsts, words: &Words) -> Markup {
     html! {
         (kept(test, words))
         @for problem in &test.problems { (diagnostic::draw(problem, words)) }
         @if !test.again.is_empty() { h4 { "First run" } }
-        (Steps { test, number, letter: FIRST, steps: &test.steps }.draw(words))
+        (Steps { test, number, letter: FIRST, steps: &test.steps, firsts }.draw(words))
         @if !test.again.is_empty() {
             h4 { "Second run, on what the first one left" }
-            (Steps { test, number, letter: AGAIN, steps: &test.again }.draw(words))
+            (Steps { test, number, letter: AGAIN, steps: &test.again, firsts }.draw(words))
         }
         @if test.exit.is_some() { (facts(test, words)) }
     }

@@ -65,7 +65,7 @@ fn filled(text: &str) -> SuiteReport {
         rewrite: None,
         attempts: 2,
         retried: vec![own()],
-        sent: vec![Sent { sql: own(), values: vec![(own(), own())] }; 2],
+        sent: [1, 200].map(|times| Sent { sql: own().repeat(times), values: vec![(own(), own())] }).into(),
         begun: Duration::ZERO,
         elapsed: Duration::from_millis(1),
         diagnostics: vec![diagnostic.clone()],
