@@ -3,6 +3,7 @@
 pub mod event;
 pub mod exit;
 pub mod github;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod lines;

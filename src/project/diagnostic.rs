@@ -212,7 +212,7 @@ impl Diagnostic {
 }
 
 /// The most a single underline covers is one line: what follows is seen in the file.
-fn shown(text: &str, span: Span) -> std::ops::Range<usize> {
+pub(crate) fn shown(text: &str, span: Span) -> std::ops::Range<usize> {
     let range = span.range();
     let start = range.start.min(text.len());
     let end = range.end.min(text.len());

@@ -9,6 +9,7 @@ mod connection;
 mod controls;
 mod converging;
 mod faults;
+mod html;
 mod instructions;
 mod keeping;
 mod keys;
