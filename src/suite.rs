@@ -25,7 +25,7 @@ use crate::database::databases::Server;
 use crate::project::Project;
 use crate::report::event::Event;
 use crate::report::exit::Exit;
-use crate::report::suite::{SuiteReport, TestReport, Verdict};
+use crate::report::suite::{SuiteReport, TestReport};
 use crate::run::guard::Guard;
 use crate::run::{NEWEST, Stop};
 use admin::{Admin, Reach};
@@ -156,7 +156,7 @@ fn isolated(
             scope.spawn(move || worker.work(&tell));
         }
         drop(tell_worker);
-        listen(heard, tests, settings, &shared, report, tell)
+        listen(heard, tests, &shared, report, tell)
     });
     let mut admin = Admin::steady(&base.reach, admin.database());
     for name in shared.beginnings.made() {
@@ -194,7 +194,6 @@ impl Shared {
 fn listen(
     heard: mpsc::Receiver<Message>,
     tests: &[Planned],
-    settings: &Settings,
     shared: &Shared,
     report: &mut SuiteReport,
     tell: &mut dyn FnMut(Told),
@@ -206,9 +205,6 @@ fn listen(
             Message::Begun(at) => tell(Told::Begun(&tests[at], over)),
             Message::Ended(at, test) => {
                 over += 1;
-                if settings.fails_fast && matches!(test.verdict(), Verdict::Failed | Verdict::Error) {
-                    shared.end();
-                }
                 report.tests[at] = *test;
                 let test = &mut report.tests[at];
                 if let Some(exit) = test.exit.filter(|exit| ends_all(*exit)) {

@@ -44,6 +44,11 @@ pub fn failure() -> Option<String> {
     FAILURE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(io::Error::to_string)
 }
 
+/// Notes something else that was to be written and did not arrive.
+pub fn fail(error: io::Error) {
+    FAILURE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+}
+
 fn note(written: io::Result<()>) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe

@@ -1,6 +1,8 @@
 //! `test`: each scenario on a database of its own, side by side.
 
 mod arguments;
+mod last;
+mod reports;
 mod selection;
 mod watch;
 
@@ -11,12 +13,11 @@ use arguments::Isolate;
 
 use super::options::Options;
 use super::up::{self, check_variables};
-use super::{Refusal, interrupt, target};
+use super::{Refusal, interrupt, target, terminal};
 use crate::database::clock::Clock;
 use crate::database::connection::Connection;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
-use crate::report::has_errors;
 use crate::report::suite::SuiteReport;
 use crate::run::Story;
 use crate::run::guard::Guard;
@@ -24,6 +25,7 @@ use crate::suite::admin::Reach;
 use crate::suite::plan::{self, Planned};
 use crate::suite::watched::Watched;
 use crate::suite::{self, Settings};
+use reports::Reports;
 use watch::Watch;
 
 /// Tests scenarios.
@@ -32,6 +34,10 @@ pub fn test(options: &Options, arguments: &Arguments) -> Result<Exit, Refusal> {
     arguments.check(options)?;
     let (project, warnings) = up::project(options)?;
     let scenarios = selection::select(&project, options, arguments)?;
+    if scenarios.is_empty() {
+        terminal::print_line("nothing to test again: all held the last time");
+        return Ok(Exit::Held);
+    }
     if arguments.list {
         selection::list(options, &scenarios);
         return Ok(Exit::Held);
@@ -40,7 +46,6 @@ pub fn test(options: &Options, arguments: &Arguments) -> Result<Exit, Refusal> {
     let tests = plan::tests(scenarios, arguments.repeat, seed);
     let stories: Vec<Story> = tests.iter().map(|test| Story::from(test.scenario)).collect();
     check_variables(&project, &stories)?;
-    debug_assert!(!has_errors(&warnings));
     let report = run(options, arguments, &project, (&tests, seed), warnings)?;
     Ok(report.exit())
 }
@@ -52,6 +57,7 @@ fn run(
     (tests, seed): (&[Planned], Option<u64>),
     warnings: Vec<Diagnostic>,
 ) -> Result<SuiteReport, Refusal> {
+    let reports = Reports::open(&arguments.report, options.json)?;
     let mut watch = Watch::new(options, tests);
     watch.warn(&warnings);
     let (dsn, server) = target::server(options)?;
@@ -74,7 +80,7 @@ fn run(
         fails_fast: arguments.fail_fast,
         keeps_failed: arguments.keep_failed,
         twice: arguments.twice,
-        keeps_sent: false,
+        keeps_sent: reports.show_sent(),
         // What a copy loses is lost to nobody.
         guard: Guard { deleted_max: options.max_delete, ..Guard::default() },
     };
@@ -92,6 +98,8 @@ fn run(
     report.warnings = warnings;
     // The server goes first, so that nothing is left when the last line is read.
     drop(server);
+    last::write(&options.dir, &report);
     watch.finish(&report);
+    reports.write(&report);
     Ok(report)
 }

@@ -128,6 +128,11 @@ impl TestReport {
         }
     }
 
+    /// Whether it neither held nor was left out.
+    pub fn is_failed(&self) -> bool {
+        matches!(self.verdict(), Verdict::Failed | Verdict::Error)
+    }
+
     /// The steps of the first time, then those of the second.
     pub fn all_steps(&self) -> impl Iterator<Item = &StepReport> {
         self.steps.iter().chain(&self.again)

@@ -10,7 +10,7 @@ use super::{Settings, Told, blank, ends_all};
 use crate::database::clock::Clock;
 use crate::project::Project;
 use crate::report::exit::Exit;
-use crate::report::suite::{SuiteReport, TestReport, Verdict};
+use crate::report::suite::{SuiteReport, TestReport};
 use crate::run::Story;
 
 /// Runs tests on the database that is named.
@@ -55,7 +55,7 @@ pub fn run(
             report.stopped = Some((exit, std::mem::take(&mut test.problems)));
             is_over = true;
         }
-        is_over |= settings.fails_fast && matches!(test.verdict(), Verdict::Failed | Verdict::Error);
+        is_over |= settings.fails_fast && test.is_failed();
         report.tests[at] = test;
         tell(Told::Ended(&report.tests[at]));
     }

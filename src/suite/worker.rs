@@ -54,7 +54,12 @@ impl Worker<'_> {
                 Ok(test) => Message::Ended(at, Box::new(test)),
                 Err(stop) => Message::Stopped(stop),
             };
-            if matches!(message, Message::Stopped(_)) {
+            let is_last = match &message {
+                Message::Ended(_, test) => self.settings.fails_fast && test.is_failed(),
+                Message::Stopped(_) => true,
+                Message::Begun(_) => false,
+            };
+            if is_last {
                 self.shared.end();
             }
             let _ = tell.send(message);

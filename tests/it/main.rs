@@ -31,6 +31,7 @@ mod schemas;
 mod seeding;
 mod stances;
 mod support;
+mod testing;
 mod tidy;
 mod tls;
 mod updating;

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use super::reports::Wanted;
 use crate::cli::Refusal;
 use crate::cli::options::Options;
 use crate::project::diagnostic::Diagnostic;
@@ -47,6 +48,10 @@ pub struct Arguments {
     /// How often to test each scenario
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Tests")]
     pub repeat: u32,
+
+    /// Write a report: junit=FILE, tap=FILE, json=FILE, html=FILE, or github; may be given more than once
+    #[arg(long, value_name = "FORM=FILE", value_parser = Wanted::read, help_heading = "Tests")]
+    pub report: Vec<Wanted>,
 
     /// Run each scenario twice on the same database: the second time, it may write nothing
     #[arg(long, help_heading = "Tests")]

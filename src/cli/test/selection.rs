@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::arguments::{Arguments, Isolate};
+use super::last;
 use crate::cli::options::Options;
 use crate::cli::{Refusal, terminal, up};
 use crate::project::Project;
@@ -23,7 +24,7 @@ const SHOWN_MAX: usize = 10;
 /// A name or the filter means nothing that is there.
 pub fn select<'p>(
     project: &'p Project,
-    _: &Options,
+    options: &Options,
     arguments: &Arguments,
 ) -> Result<Vec<&'p Scenario>, Refusal> {
     let mut scenarios = match arguments.isolate {
@@ -42,6 +43,17 @@ pub fn select<'p>(
             return Err(Refusal::new(Exit::Invalid, nothing(text, &others)));
         }
         scenarios = meant;
+    }
+    if arguments.rerun_failed {
+        let Some(failed) = last::read(&options.dir) else {
+            let problem = Diagnostic::error("nobody knows how the last tests of this project went");
+            let help = "run all of them once; it is kept in the cache, see SEEDBED_CACHE_DIR";
+            return Err(Refusal::new(Exit::Invalid, problem.help(help)));
+        };
+        scenarios.retain(|scenario| failed.contains(&scenario.title.text));
+        if scenarios.is_empty() {
+            return Ok(scenarios);
+        }
     }
     if let Some((number, of)) = arguments.shard {
         let all = scenarios.len();
