@@ -69,7 +69,7 @@ impl Admin {
                     let (run, retry) = (reach.run.clone(), reach.retry);
                     return Ok(Admin { connection, run, retry, is_joined: false });
                 }
-                Err(error) if matches!(sqlstate(&error), Some("3D000" | "42501" | "28000")) => {
+                Err(error) if matches!(sqlstate(&error), Some("3D000" | "42501" | "28000" | "08P01")) => {
                     refused.get_or_insert(trouble(&connection, &error));
                 }
                 Err(error) => return Err(trouble(&connection, &error)),

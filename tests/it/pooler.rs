@@ -183,3 +183,19 @@ steps:
     assert_eq!(output.status, "0", "{}", output.text);
     assert_eq!(database.rows(LOCKS), ["0"]);
 }
+
+#[test]
+fn tests_on_databases_of_their_own_need_the_server_itself() {
+    let database = Database::create();
+    let pooler = Pooler::start(&database);
+    let scenario = "scenario: A\nsteps:\n  - assert: One\n    query: select 1\n    value: 1\n";
+    let directory = crate::support::project(&[("scenarios/a.yaml", scenario)]);
+    let run = |arguments: &[&str]| {
+        Seedbed::new(directory.path()).variable("CONNECTION_STRING", &pooler.url(&database)).run(arguments)
+    };
+    let refused = run(&["test", "--wait", "2s"]);
+    assert_eq!(refused.status, "3", "{}", refused.text);
+    assert!(refused.text.contains("a pooler stands between here and"), "{}", refused.text);
+    let alone = run(&["test", "--isolate", "none"]);
+    assert_eq!(alone.status, "0", "{}", alone.text);
+}
