@@ -21,7 +21,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use crate::database::clock::Clock;
-use crate::database::databases::Server;
+use crate::database::connection::Connection;
 use crate::project::Project;
 use crate::report::event::Event;
 use crate::report::exit::Exit;
@@ -45,8 +45,18 @@ pub struct Base<'a> {
     pub clock: Clock,
     /// What is running, for whoever ends it.
     pub watched: Watched,
-    /// What the server is.
-    pub server: Server,
+}
+
+impl Base<'_> {
+    /// Does something with a connection to a database, which is not made yet; a signal ends what it runs.
+    pub fn on<T>(&self, database: &str, work: impl FnOnce(&mut Connection) -> T) -> T {
+        let mut connection = self.reach.connection(database, self.clock.clone());
+        let running = connection.running();
+        self.watched.add(running.clone());
+        let done = work(&mut connection);
+        self.watched.remove(&running);
+        done
+    }
 }
 
 /// How tests are run.
@@ -79,18 +89,10 @@ pub enum Told<'t> {
 }
 
 /// Runs tests, each on a copy of a template.
-pub fn run(
-    project: &Project,
-    reach: Reach,
-    clock: Clock,
-    watched: Watched,
-    tests: &[Planned],
-    settings: &Settings,
-    tell: &mut dyn FnMut(Told),
-) -> SuiteReport {
+pub fn run(base: &Base, tests: &[Planned], settings: &Settings, tell: &mut dyn FnMut(Told)) -> SuiteReport {
     let started = Instant::now();
-    let mut report = blank(&reach, tests, settings);
-    if let Err(stop) = isolated(project, reach, clock, watched, (tests, settings), &mut report, tell) {
+    let mut report = blank(&base.reach, tests, settings);
+    if let Err(stop) = isolated(base, tests, settings, &mut report, tell) {
         report.stopped = Some((stop.exit, stop.diagnostics));
     }
     report.elapsed = started.elapsed();
@@ -116,28 +118,26 @@ pub fn blank(reach: &Reach, tests: &[Planned], settings: &Settings) -> SuiteRepo
 }
 
 fn isolated(
-    project: &Project,
-    reach: Reach,
-    clock: Clock,
-    watched: Watched,
-    (tests, settings): (&[Planned], &Settings),
+    base: &Base,
+    tests: &[Planned],
+    settings: &Settings,
     report: &mut SuiteReport,
     tell: &mut dyn FnMut(Told),
 ) -> Result<(), Stop> {
     let started = Instant::now();
-    let mut admin = Admin::open(&reach, &clock, &mut |event| tell(Told::Event(&event)))?;
+    let mut admin = Admin::open(&base.reach, &base.clock, &mut |event| tell(Told::Event(&event)))?;
     report.target = admin.target();
     let server = admin.act(|databases| databases.server()).map_err(|error| admin.trouble(&error))?;
     report.server.clone_from(&server.version);
-    let base = Base { project, reach, clock, watched, server };
     copy::sweep(&mut admin, &base.reach.run);
     template::remove_stale(&mut admin);
     let mut sources = BTreeMap::new();
     for upto in tests.iter().map(|test| test.from.unwrap_or(NEWEST)).collect::<BTreeSet<_>>() {
-        let template = template::ensure(&base, &mut admin, upto, &mut |event| tell(Told::Event(&event)))?;
+        let template =
+            template::ensure(base, &server, &mut admin, upto, &mut |event| tell(Told::Event(&event)))?;
         let settings = admin.act(|databases| databases.settings(&template.name));
         let settings = settings.map_err(|error| admin.trouble(&error))?;
-        sources.insert(upto, Source { name: template.name.clone(), settings });
+        sources.insert(upto, Source { name: template.name.clone(), settings, strategy: server.strategy });
         report.template = Some(template);
     }
     tell(Told::Ready(report));
@@ -151,7 +151,7 @@ fn isolated(
     let result = thread::scope(|scope| {
         for number in 0..settings.jobs.min(tests.len()) {
             let admin = Admin::steady(&base.reach, admin.database());
-            let mut worker = Worker { base: &base, tests, settings, shared: &shared, number, started, admin };
+            let mut worker = Worker { base, tests, settings, shared: &shared, number, started, admin };
             let tell = tell_worker.clone();
             scope.spawn(move || worker.work(&tell));
         }

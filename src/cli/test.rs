@@ -24,7 +24,7 @@ use crate::run::guard::Guard;
 use crate::suite::admin::Reach;
 use crate::suite::plan::{self, Planned};
 use crate::suite::watched::Watched;
-use crate::suite::{self, Settings};
+use crate::suite::{self, Base, Settings, Told};
 use reports::Reports;
 use watch::Watch;
 
@@ -84,18 +84,20 @@ fn run(
         // What a copy loses is lost to nobody.
         guard: Guard { deleted_max: options.max_delete, ..Guard::default() },
     };
+    let base = Base { project, reach, clock, watched };
+    let mut tell = |told: Told| watch.show(told);
     let mut report = match arguments.isolate {
-        Isolate::Template => {
-            suite::run(project, reach, clock, watched, tests, &settings, &mut |told| watch.show(told))
-        }
+        Isolate::Template => suite::run(&base, tests, &settings, &mut tell),
         Isolate::None => {
             let settings = Settings { jobs: 1, guard: options.guard(), ..settings };
-            suite::alone::run(project, reach, clock, watched, tests, &settings, &mut |told| watch.show(told))
+            suite::alone::run(&base, tests, &settings, &mut tell)
         }
     };
     report.shuffle = seed;
     report.shard = arguments.shard;
-    report.warnings = warnings;
+    // Those of the suite itself are told when it is over.
+    watch.warn(&report.warnings);
+    report.warnings.splice(0..0, warnings);
     // The server goes first, so that nothing is left when the last line is read.
     drop(server);
     last::write(&options.dir, &report);

@@ -1,7 +1,7 @@
 //! The databases of a server: made, copied, sealed and dropped, over a session on another one.
 
 use super::error::Error;
-use super::session::{Session, sqlstate};
+use super::session::Session;
 use crate::plan::quote::{identifier, literal};
 use crate::plan::{Answer, text};
 
@@ -97,15 +97,15 @@ order by 1",
         Ok(answer.iter().map(found).collect())
     }
 
-    /// Creates one; as a copy of a template, if that is named.
+    /// Creates one; as a copy of a template, if that is named, in the way of [`Server::strategy`].
     ///
     /// # Errors
     ///
     /// Among others 42501 without the right to, 42P04 when it is there, 55006 when somebody is connected to
     /// the template, 53100 when the disk is full.
-    pub fn create(&mut self, name: &str, template: Option<(&str, &Server)>) -> Result<(), Error> {
-        let from = template
-            .map(|(template, server)| format!(" template {}{}", identifier(template), server.strategy));
+    pub fn create(&mut self, name: &str, template: Option<(&str, &str)>) -> Result<(), Error> {
+        let from =
+            template.map(|(template, strategy)| format!(" template {}{strategy}", identifier(template)));
         self.tell(format!("create database {}{}", identifier(name), from.unwrap_or_default()))
     }
 
@@ -220,11 +220,6 @@ cross join unnest(c.setconfig) s(setting) where d.datname = {}",
         let limit = self.session.limits.migration;
         self.session.simple(sql, limit).map(drop)
     }
-}
-
-/// Whether somebody is connected to a database that must be left alone.
-pub fn is_in_use(error: &Error) -> bool {
-    sqlstate(error) == Some("55006")
 }
 
 impl Setting {

@@ -2,31 +2,32 @@
 
 use std::time::Instant;
 
-use super::admin::Reach;
 use super::plan::Planned;
-use super::watched::Watched;
-use super::worker::{again, once, taken};
-use super::{Settings, Told, blank, ends_all};
-use crate::database::clock::Clock;
-use crate::project::Project;
+use super::worker::as_asked;
+use super::{Base, Settings, Told, blank, ends_all};
+use crate::database::connection::Connection;
 use crate::report::exit::Exit;
 use crate::report::suite::{SuiteReport, TestReport};
-use crate::run::Story;
 
 /// Runs tests on the database that is named.
-pub fn run(
-    project: &Project,
-    reach: Reach,
-    clock: Clock,
-    watched: Watched,
+pub fn run(base: &Base, tests: &[Planned], settings: &Settings, tell: &mut dyn FnMut(Told)) -> SuiteReport {
+    let started = Instant::now();
+    let mut report = blank(&base.reach, tests, settings);
+    let database = &base.reach.dsn.database;
+    base.on(database, |connection| one_by_one(base, tests, settings, connection, &mut report, tell));
+    report.elapsed = started.elapsed();
+    report
+}
+
+fn one_by_one(
+    base: &Base,
     tests: &[Planned],
     settings: &Settings,
+    connection: &mut Connection,
+    report: &mut SuiteReport,
     tell: &mut dyn FnMut(Told),
-) -> SuiteReport {
+) {
     let started = Instant::now();
-    let mut report = blank(&reach, tests, settings);
-    let mut connection = reach.connection(&reach.dsn.database, clock);
-    watched.add(connection.running());
     let mut is_over = false;
     for (at, planned) in tests.iter().enumerate() {
         if is_over {
@@ -36,20 +37,11 @@ pub fn run(
         tell(Told::Begun(planned, at));
         let begun = Instant::now();
         let mut test = TestReport {
-            database: reach.dsn.database.clone(),
+            database: connection.dsn.database.clone(),
             begun: begun.duration_since(started),
             ..planned.blank()
         };
-        let mut run = |time: u32| {
-            let number = format!("{at}.{time}");
-            once(project, &reach, settings, (Story::from(planned.scenario), &number), &mut connection)
-        };
-        let first = run(1);
-        (test.exit, test.steps) = taken(first, &mut test.problems);
-        if settings.twice && test.exit == Some(Exit::Held) {
-            let second = run(2);
-            again(second, &mut test);
-        }
+        as_asked(base, settings, (planned, &format!("{at}.")), &[], connection, &mut test);
         test.elapsed = begun.elapsed();
         if let Some(exit) = test.exit.filter(|exit| ends_all(*exit) || *exit == Exit::Unreachable) {
             report.stopped = Some((exit, std::mem::take(&mut test.problems)));
@@ -63,6 +55,4 @@ pub fn run(
         let version = session.facts.version;
         report.server = format!("{}.{}", version / 10_000, version % 10_000);
     }
-    report.elapsed = started.elapsed();
-    report
 }

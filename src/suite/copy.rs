@@ -1,9 +1,10 @@
 //! Copies of a template: made for a test, dropped behind it, or kept when somebody wants to look.
 
 use super::admin::Admin;
-use crate::database::databases::{Databases, Server, Setting};
+use crate::database::databases::{Databases, Setting};
 use crate::database::dsn::Dsn;
 use crate::database::error::Error;
+use crate::database::session::sqlstate;
 
 /// What the names of copies begin with; the run and a number follow.
 const PREFIX: &str = "seedbed_test_";
@@ -17,6 +18,8 @@ pub struct Source {
     pub name: String,
     /// The settings that belong to it.
     pub settings: Vec<Setting>,
+    /// How it is copied: see [`Server::strategy`](crate::database::databases::Server::strategy).
+    pub strategy: &'static str,
 }
 
 impl Source {
@@ -25,11 +28,11 @@ impl Source {
     /// # Errors
     ///
     /// Those of [`Databases::create`].
-    pub fn copy(&self, admin: &mut Admin, server: &Server, name: &str) -> Result<(), Error> {
+    pub fn copy(&self, admin: &mut Admin, name: &str) -> Result<(), Error> {
         admin.act(|databases| {
-            match databases.create(name, Some((&self.name, server))) {
+            match databases.create(name, Some((&self.name, self.strategy))) {
                 // The answer to an earlier try was lost: nobody else takes a name of this run.
-                Err(error) if crate::database::session::sqlstate(&error) == Some("42P04") => {}
+                Err(error) if sqlstate(&error) == Some("42P04") => {}
                 other => other?,
             }
             self.settings.iter().try_for_each(|setting| databases.set(name, setting))

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Base;
 use super::admin::Admin;
-use crate::database::databases::{Databases, Found};
+use crate::database::connection::Connection;
+use crate::database::databases::{Databases, Found, Server};
 use crate::database::error::Error;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::migration::Migration;
 use crate::project::source::{Source, digest};
 use crate::report::Migrated;
 use crate::report::event::Event;
+use crate::report::exit::Exit;
 use crate::report::suite::Template;
 use crate::run::guard::Guard;
 use crate::run::{self, Stop, Work};
@@ -37,12 +39,13 @@ const FORM: u32 = 1;
 /// A migration fails, or the server.
 pub fn ensure(
     base: &Base,
+    server: &Server,
     admin: &mut Admin,
     upto: i32,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Template, Stop> {
     let started = Instant::now();
-    let name = name(base, upto);
+    let name = name(base, server, upto);
     loop {
         let found = admin.act(|databases| find(databases, &name)).map_err(|error| admin.trouble(&error))?;
         if let Some(found) = found.as_ref().filter(|found| found.is_sealed) {
@@ -56,7 +59,9 @@ pub fn ensure(
     }
     let made = make(base, admin, &name, upto, emit);
     let _ = admin.act(|databases| databases.unlock(&name));
-    Ok(Template { name, is_new: made.is_ok(), elapsed: started.elapsed(), migrations: made? })
+    let made = made?;
+    let (is_new, migrations) = (made.is_some(), made.unwrap_or_default());
+    Ok(Template { name, is_new, elapsed: started.elapsed(), migrations })
 }
 
 /// Removes templates that nobody has used for long, and what is left of failed attempts.
@@ -80,17 +85,18 @@ pub fn remove_stale(admin: &mut Admin) {
     }
 }
 
+/// Makes it, and says what was applied; nothing if another run was faster.
 fn make(
     base: &Base,
     admin: &mut Admin,
     name: &str,
     upto: i32,
     emit: &mut dyn FnMut(Event),
-) -> Result<Vec<Migrated>, Stop> {
+) -> Result<Option<Vec<Migrated>>, Stop> {
     let begun = admin.act(|databases| {
         if let Some(found) = find(databases, name)? {
             if found.is_sealed {
-                return Ok(false); // Another run was faster.
+                return Ok(false);
             }
             databases.drop(&found)?;
         }
@@ -98,9 +104,9 @@ fn make(
         Ok(true)
     });
     if !begun.map_err(|error| admin.trouble(&error))? {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let made = migrate(base, name, upto, emit).and_then(|migrations| {
+    let made = base.on(name, |connection| migrate(base, connection, upto, emit)).and_then(|migrations| {
         let sealed = admin.act(|databases| {
             databases.comment(name, &format!("{COMMENT}{}", day(SystemTime::now())))?;
             databases.seal(name)
@@ -112,13 +118,16 @@ fn make(
         let mut admin = Admin::steady(&base.reach, admin.database());
         let _ = admin.act(|databases| databases.drop_copy(name));
     }
-    made
+    made.map(Some)
 }
 
 /// Migrates it, and lets it have the ledger, so that no copy needs to.
-fn migrate(base: &Base, name: &str, upto: i32, emit: &mut dyn FnMut(Event)) -> Result<Vec<Migrated>, Stop> {
-    let mut connection = base.reach.connection(name, base.clock.clone());
-    base.watched.add(connection.running());
+fn migrate(
+    base: &Base,
+    connection: &mut Connection,
+    upto: i32,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Vec<Migrated>, Stop> {
     let work = Work {
         project: base.project,
         migrate: Some(upto),
@@ -128,7 +137,7 @@ fn migrate(base: &Base, name: &str, upto: i32, emit: &mut dyn FnMut(Event)) -> R
         update: None,
         keeps_sent: false,
     };
-    let report = run::run(&work, &mut connection, emit);
+    let report = run::run(&work, connection, emit);
     if let Some((exit, mut diagnostics)) = report.stopped {
         let note = "this was in the template that tests are copies of; it is dropped";
         if let Some(first) = diagnostics.first_mut() {
@@ -138,8 +147,8 @@ fn migrate(base: &Base, name: &str, upto: i32, emit: &mut dyn FnMut(Event)) -> R
     }
     let ledger = connection.writing(emit).and_then(|session| session.with_ledger().map(drop));
     let trouble = |error: Error| Stop {
-        exit: crate::report::exit::Exit::Unreachable,
-        diagnostics: vec![Diagnostic::error(format!("the template `{name}` could not be finished: {error}"))],
+        exit: Exit::Unreachable,
+        diagnostics: vec![Diagnostic::error(format!("the template could not be finished: {error}"))],
     };
     ledger.map_err(trouble)?;
     Ok(report.migrations)
@@ -163,12 +172,12 @@ fn day(time: SystemTime) -> String {
 }
 
 /// The name for what these migrations, this program, this server and this role give.
-fn name(base: &Base, upto: i32) -> String {
+fn name(base: &Base, server: &Server, upto: i32) -> String {
     let settings = format!(
         "{FORM} {} {} {} {:?}",
         env!("CARGO_PKG_VERSION"),
-        base.server.version,
-        base.server.role,
+        server.version,
+        server.role,
         base.reach.dsn.options
     );
     let settings = Source::new("settings", settings);

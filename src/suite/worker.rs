@@ -3,14 +3,13 @@
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use super::admin::{Admin, Reach};
+use super::admin::Admin;
 use super::beginning::{Advice, Beginning, Made};
 use super::copy::Source;
 use super::plan::Planned;
 use super::{Base, Settings, Shared, copy, ends_all};
 use crate::database::connection::Connection;
 use crate::database::error::Error;
-use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
 use crate::report::suite::TestReport;
@@ -81,7 +80,7 @@ impl Worker<'_> {
         let name = copy::name(&base.reach.run, at + 1);
         let source = made.as_ref().map_or(template, |made| &made.source);
         let copying = Instant::now();
-        let copied = source.copy(&mut self.admin, &base.server, &name);
+        let copied = source.copy(&mut self.admin, &name);
         let copying = copying.elapsed();
         let copied = copied.map_err(|error| {
             // It may be there, without its settings.
@@ -104,7 +103,8 @@ impl Worker<'_> {
             _ => {}
         }
         let ended = Instant::now();
-        let is_kept = self.settings.keeps_failed && test.exit != Some(Exit::Held);
+        // What a signal has ended shows nothing.
+        let is_kept = self.settings.keeps_failed && test.is_failed() && !test.exit.is_some_and(ends_all);
         match is_kept {
             true => self.keep(planned, at, &mut test),
             false => self.drop(&name, &mut test),
@@ -130,10 +130,7 @@ impl Worker<'_> {
         let template = &self.shared.sources[&planned.from.unwrap_or(NEWEST)];
         let name = copy::name(&base.reach.run, self.tests.len() + 1 + number);
         let mut reports = None;
-        if template.copy(&mut self.admin, &base.server, &name).is_ok() {
-            let mut connection = base.reach.connection(&name, base.clock.clone());
-            let running = connection.running();
-            base.watched.add(running.clone());
+        if template.copy(&mut self.admin, &name).is_ok() {
             let scenario = planned.scenario;
             let story = Story {
                 title: &scenario.title.text,
@@ -141,9 +138,7 @@ impl Worker<'_> {
                 steps: &scenario.steps[..steps],
                 done: &[],
             };
-            let report = once(base.project, &base.reach, self.settings, (story, "0"), &mut connection);
-            base.watched.remove(&running);
-            drop(connection);
+            let report = base.on(&name, |connection| once(base, self.settings, (story, "0"), connection));
             let (exit, steps) = taken(report, &mut Vec::new());
             let is_closed =
                 exit == Some(Exit::Held) && self.admin.act(|databases| databases.close(&name)).is_ok();
@@ -159,26 +154,14 @@ impl Worker<'_> {
             let shared = "in the copy already".to_owned();
             report.detail = Some(report.detail.take().map_or(shared.clone(), |it| format!("{it}, {shared}")));
         }
-        Some(Made { source: Source { name, settings: template.settings.clone() }, reports, worth })
+        Some(Made { source: Source { name, ..template.clone() }, reports, worth })
     }
 
     fn run(&mut self, planned: &Planned, done: &[StepReport], test: &mut TestReport) {
-        let base = self.base;
-        let mut connection = base.reach.connection(&test.database, base.clock.clone());
-        let running = connection.running();
-        base.watched.add(running.clone());
-        let mut run = |number: &str, done: &[StepReport]| {
-            let story = Story { done, ..Story::from(planned.scenario) };
-            once(base.project, &base.reach, self.settings, (story, number), &mut connection)
-        };
-        let first = run("1", done);
-        (test.exit, test.steps) = taken(first, &mut test.problems);
-        // An upgrade is done once.
-        if self.settings.twice && planned.from.is_none() && test.exit == Some(Exit::Held) {
-            let second = run("2", &[]);
-            again(second, test);
-        }
-        base.watched.remove(&running);
+        let database = test.database.clone();
+        self.base.on(&database, |connection| {
+            as_asked(self.base, self.settings, (planned, ""), done, connection, test);
+        });
         if test.exit.is_some_and(ends_all) {
             self.shared.end();
         }
@@ -221,21 +204,41 @@ pub fn undropped(name: &str, error: &Error) -> Diagnostic {
         .help(format!("end what holds it, then: drop database \"{name}\""))
 }
 
+/// Runs a test on the database of a connection, once or twice. What is done of it already is not run the first
+/// time; `prefix` tells its runs from those of other tests on the same database.
+pub fn as_asked(
+    base: &Base,
+    settings: &Settings,
+    (planned, prefix): (&Planned, &str),
+    done: &[StepReport],
+    connection: &mut Connection,
+    test: &mut TestReport,
+) {
+    let mut run = |time: u32, done: &[StepReport]| {
+        let story = Story { done, ..Story::from(planned.scenario) };
+        once(base, settings, (story, &format!("{prefix}{time}")), connection)
+    };
+    (test.exit, test.steps) = taken(run(1, done), &mut test.problems);
+    // An upgrade is done once.
+    if settings.twice && planned.from.is_none() && test.exit == Some(Exit::Held) {
+        again(run(2, &[]), test);
+    }
+}
+
 /// Runs a story on the database of a connection, as a run of its own: by that its entries in the ledger
 /// are told from those of others.
-pub fn once(
-    project: &Project,
-    reach: &Reach,
+fn once(
+    base: &Base,
     settings: &Settings,
     (story, number): (Story, &str),
     connection: &mut Connection,
 ) -> Report {
-    connection.run = format!("{}.{number}", reach.run);
+    connection.run = format!("{}.{number}", base.reach.run);
     let work = Work {
-        project,
+        project: base.project,
         migrate: None,
         stories: vec![story],
-        retry: reach.retry,
+        retry: base.reach.retry,
         guard: settings.guard.clone(),
         update: None,
         keeps_sent: settings.keeps_sent,
@@ -246,7 +249,7 @@ pub fn once(
 }
 
 /// Takes the report of a second time, in which no step may have written anything.
-pub fn again(report: Report, test: &mut TestReport) {
+fn again(report: Report, test: &mut TestReport) {
     (test.exit, test.again) = taken(report, &mut test.problems);
     let wrote = test.again.iter_mut().filter(|step| !step.wrote.is_empty());
     if wrote.map(refuse).count() > 0 && test.exit == Some(Exit::Held) {
@@ -255,7 +258,7 @@ pub fn again(report: Report, test: &mut TestReport) {
 }
 
 /// The exit status and the steps of a report; what stopped it goes to the problems.
-pub fn taken(report: Report, problems: &mut Vec<Diagnostic>) -> (Option<Exit>, Vec<StepReport>) {
+fn taken(report: Report, problems: &mut Vec<Diagnostic>) -> (Option<Exit>, Vec<StepReport>) {
     let exit = report.exit();
     problems.extend(report.stopped.into_iter().flat_map(|(_, diagnostics)| diagnostics));
     (Some(exit), report.scenarios.into_iter().flat_map(|scenario| scenario.steps).collect())

@@ -11,7 +11,6 @@ use crate::support::{Database, Output, Seedbed, project};
 
 const PEOPLE: &str = "create table people (id bigint generated always as identity, name text not null);\n";
 const ADD: &str = "steps:\n  - add: Alice\n    into: people\n    row: {name: Alice}\n  - verify: She is alone\n    count: {people: 1}\n";
-const SLEEPS: &str = "scenario: Sleeps\nsteps:\n  - sql: Sleep\n    statements: select pg_sleep(30)\n";
 
 /// The server's own database, with which tests are asked for.
 fn server() -> Database {
@@ -58,11 +57,16 @@ fn wait_for(sql: &str) -> String {
     }
 }
 
-/// A copy in which a scenario sleeps.
-fn sleeping() -> String {
-    wait_for(
-        "select datname from pg_stat_activity where datname like 'seedbed\\_test\\_%' and query like '%pg_sleep(30)%' and state = 'active'",
-    )
+/// A scenario that sleeps, for so many seconds that no other does.
+fn sleeper(seconds: u32) -> String {
+    format!("scenario: Sleeps\nsteps:\n  - sql: Sleep\n    statements: select pg_sleep({seconds})\n")
+}
+
+/// The copy in which it sleeps.
+fn sleeping(seconds: u32) -> String {
+    wait_for(&format!(
+        "select datname from pg_stat_activity where datname like 'seedbed\\_test\\_%' and query like '%pg_sleep({seconds})%' and state = 'active'"
+    ))
 }
 
 fn run_of(copy: &str) -> &str {
@@ -143,11 +147,14 @@ fn the_database_of_a_failed_one_is_kept_and_opened_by_the_line_that_is_shown() {
 #[test]
 fn what_a_killed_run_has_left_goes_with_the_next() {
     let (migrations, a) = (migration("killed"), scenario("A"));
-    let files =
-        [("migrations/V1__a.sql", &*migrations), ("scenarios/a.yaml", &a), ("scenarios/z.yaml", SLEEPS)];
+    let files = [
+        ("migrations/V1__a.sql", &*migrations),
+        ("scenarios/a.yaml", &a),
+        ("scenarios/z.yaml", &sleeper(41)),
+    ];
     let directory = project(&files);
     let running = call(&directory).start(&["test", "z"]);
-    let copy = sleeping();
+    let copy = sleeping(41);
     kill(Pid::from_raw(running.pid() as i32), Signal::SIGKILL).unwrap();
     running.finish();
     // The server finds out about the dead session when it next talks to it.
@@ -166,8 +173,11 @@ fn what_a_killed_run_has_left_goes_with_the_next() {
 #[test]
 fn a_signal_drops_the_copies_and_leaves_whole_reports() {
     let (migrations, a) = (migration("signal"), scenario("A"));
-    let files =
-        [("migrations/V1__a.sql", &*migrations), ("scenarios/a.yaml", &a), ("scenarios/z.yaml", SLEEPS)];
+    let files = [
+        ("migrations/V1__a.sql", &*migrations),
+        ("scenarios/a.yaml", &a),
+        ("scenarios/z.yaml", &sleeper(42)),
+    ];
     let directory = project(&files);
     let arguments = [
         "test",
@@ -181,7 +191,7 @@ fn a_signal_drops_the_copies_and_leaves_whole_reports() {
         "tap=r.tap",
     ];
     let running = call(&directory).start(&arguments);
-    let copy = sleeping();
+    let copy = sleeping(42);
     // A run that lives is left alone by others.
     assert_eq!(test(&directory, &["a"]).status, "0");
     assert!(!copies(run_of(&copy)).is_empty());
@@ -469,4 +479,17 @@ fn many_runs_side_by_side_leave_no_database_behind() {
     let held = document["tests"].as_array().unwrap().iter().filter(|test| test["verdict"] == "held").count();
     assert_eq!(held as u32, runs);
     assert_eq!(copies(document["run"].as_str().unwrap()), [""; 0]);
+}
+
+#[test]
+fn what_a_signal_has_ended_is_not_kept() {
+    let migrations = migration("not kept");
+    let directory = project(&[("migrations/V1__a.sql", &*migrations), ("scenarios/z.yaml", &sleeper(43))]);
+    let running = call(&directory).start(&["test", "--keep-failed"]);
+    let copy = sleeping(43);
+    kill(Pid::from_raw(running.pid() as i32), Signal::SIGTERM).unwrap();
+    let output = running.finish();
+    assert_eq!(output.status, "143", "{}", output.text);
+    assert!(!output.text.contains("psql"), "{}", output.text);
+    assert_eq!(copies(run_of(&copy)), [""; 0]);
 }
