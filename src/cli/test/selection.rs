@@ -59,7 +59,7 @@ pub fn select<'p>(
         let all = scenarios.len();
         scenarios = plan::shard(scenarios, (number, of));
         if scenarios.is_empty() {
-            let message = format!("part {number} of {of} is empty: there are {}", count(all, "scenario"));
+            let message = format!("part {number} of {of} is empty, of {}", count(all, "scenario"));
             return Err(Refusal::new(Exit::Invalid, Diagnostic::error(message).help("use fewer parts")));
         }
     }
@@ -79,7 +79,7 @@ fn nothing(filter: &str, others: &[&Scenario]) -> Diagnostic {
     let kinds: BTreeSet<&str> = subjects.iter().flat_map(|it| it.kinds.iter().copied()).collect();
     let files = subjects.iter().map(|it| it.path).collect();
     let mut problem = Diagnostic::error(format!("no scenario is meant by `{filter}`")).note(format!(
-        "there are {}: {}",
+        "of {}: {}",
         count(others.len(), "scenario"),
         of(files)
     ));
