@@ -84,8 +84,10 @@ pub enum Told<'t> {
     Ready(&'t SuiteReport),
     /// A test has begun, and so many are over.
     Begun(&'t Planned<'t>, usize),
-    /// A test has ended, and all before it in the order of the report.
+    /// A test has ended.
     Ended(&'t TestReport),
+    /// The next test in the order of the report, when it and all before it are over.
+    Next(&'t TestReport),
 }
 
 /// Runs tests, each on a copy of a template.
@@ -110,7 +112,7 @@ pub fn blank(reach: &Reach, tests: &[Planned], settings: &Settings) -> SuiteRepo
         jobs: settings.jobs,
         shuffle: None,
         shard: None,
-        template: None,
+        templates: Vec::new(),
         tests: tests.iter().map(Planned::blank).collect(),
         stopped: None,
         warnings: Vec::new(),
@@ -127,7 +129,7 @@ fn isolated(
     let started = Instant::now();
     let mut admin = Admin::open(&base.reach, &base.clock, &mut |event| tell(Told::Event(&event)))?;
     report.target = admin.target();
-    let server = admin.act(|databases| databases.server()).map_err(|error| admin.trouble(&error))?;
+    let server = admin.must(|databases| databases.server())?;
     report.server.clone_from(&server.version);
     copy::sweep(&mut admin, &base.reach.run);
     template::remove_stale(&mut admin);
@@ -135,10 +137,9 @@ fn isolated(
     for upto in tests.iter().map(|test| test.from.unwrap_or(NEWEST)).collect::<BTreeSet<_>>() {
         let template =
             template::ensure(base, &server, &mut admin, upto, &mut |event| tell(Told::Event(&event)))?;
-        let settings = admin.act(|databases| databases.settings(&template.name));
-        let settings = settings.map_err(|error| admin.trouble(&error))?;
+        let settings = admin.must(|databases| databases.settings(&template.name))?;
         sources.insert(upto, Source { name: template.name.clone(), settings, strategy: server.strategy });
-        report.template = Some(template);
+        report.templates.push(template);
     }
     tell(Told::Ready(report));
     let shared = Shared {
@@ -212,9 +213,10 @@ fn listen(
                     let diagnostics = std::mem::take(&mut test.problems);
                     stopped.get_or_insert(Stop { exit, diagnostics });
                 }
+                tell(Told::Ended(&report.tests[at]));
                 is_ended[at] = true;
                 while is_ended.get(told) == Some(&true) {
-                    tell(Told::Ended(&report.tests[told]));
+                    tell(Told::Next(&report.tests[told]));
                     told += 1;
                 }
             }
@@ -226,7 +228,7 @@ fn listen(
     }
     // Those that ended behind one that was never begun.
     for at in told..tests.len() {
-        tell(Told::Ended(&report.tests[at]));
+        tell(Told::Next(&report.tests[at]));
     }
     stopped.map_or(Ok(()), Err)
 }

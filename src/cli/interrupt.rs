@@ -1,9 +1,9 @@
 //! Ctrl-C and SIGTERM: the running statement is cancelled and the run told to end, which rolls back,
 //! removes a throwaway server, and ends the process with the signal's own status. A second signal ends
-//! it at once.
+//! it at once, unless it comes with the first: `timeout` sends one to the process and one to its group.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -12,6 +12,9 @@ use crate::database::clock::Clock;
 
 /// How long between two requests to cancel: one that comes between two statements cancels nothing.
 const CANCEL_EVERY: Duration = Duration::from_millis(500);
+
+/// How close to the first a signal is part of it: nobody presses Ctrl-C twice as fast.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// Watches for signals on a thread of its own from now on.
 pub fn watch(clock: Clock, cancel: impl Fn() + Send + 'static) {
@@ -26,7 +29,8 @@ pub fn watch(clock: Clock, cancel: impl Fn() + Send + 'static) {
                 thread::sleep(CANCEL_EVERY);
             }
         });
-        if let Some(second) = arrived.next() {
+        let first = Instant::now();
+        if let Some(second) = arrived.find(|_| first.elapsed() > TOGETHER) {
             std::process::exit(128 + second);
         }
     });

@@ -73,6 +73,7 @@ fn run(
     let cancelled = watched.clone();
     interrupt::watch(clock.clone(), move || cancelled.cancel());
     let nonce = Connection::new(dsn.clone(), options.limits(), options.wait, clock.clone()).run;
+    watch.is_of(&nonce);
     let reach =
         Reach { dsn, limits: options.limits(), wait: options.wait, retry: options.retry(), run: nonce };
     let settings = Settings {

@@ -161,10 +161,18 @@ order by 1",
 
     /// Who is connected to one, in words; empty if nobody is to be seen.
     pub fn users(&mut self, name: &str) -> Result<Vec<String>, Error> {
+        self.users_where(&format!("a.datname = {}", literal(name)))
+    }
+
+    /// Who is connected to any that a message of the server names: it quotes them as it likes.
+    pub fn users_of_any_in(&mut self, message: &str) -> Result<Vec<String>, Error> {
+        self.users_where(&format!("strpos({}, '\"' || a.datname || '\"') > 0", literal(message)))
+    }
+
+    fn users_where(&mut self, condition: &str) -> Result<Vec<String>, Error> {
         let answer = self.ask(format!(
             "select format('%s, process %s, as %s', coalesce(nullif(a.application_name, ''), a.backend_type), a.pid, coalesce(a.usename, '?'))
-from pg_catalog.pg_stat_activity a where a.datname = {} order by 1",
-            literal(name)
+from pg_catalog.pg_stat_activity a where {condition} order by 1",
         ))?;
         Ok(answer.iter().map(|row| text(row, 0).to_owned()).collect())
     }

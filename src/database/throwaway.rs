@@ -1,6 +1,6 @@
 //! A temporary PostgreSQL from the machine's own binaries, for `--throwaway`.
 //!
-//! It has a directory of its own under the system's temporary directory, which holds its data, its
+//! It has a directory of its own, in memory where there is plenty, which holds its data, its
 //! log and its socket; it has no TCP port, and it never waits for a disk. What initdb makes is the
 //! same every time, so it may be kept in a cache.
 //!

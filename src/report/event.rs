@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::suite::TestReport;
 use super::{Migrated, StepReport};
 use crate::database::lock::Holder;
 use crate::project::diagnostic::Diagnostic;
@@ -98,6 +99,15 @@ pub enum Event<'a> {
     },
     /// A step ended.
     StepEnded(&'a StepReport),
+    /// A test of a suite begins.
+    TestBegun {
+        /// Its name.
+        name: &'a str,
+        /// Its file.
+        file: &'a str,
+    },
+    /// A test of a suite ended.
+    TestEnded(&'a TestReport),
     /// Expectations were written anew in a file.
     Updated {
         /// The file.

@@ -53,11 +53,12 @@ pub fn suite(report: &SuiteReport) -> Value {
         "jobs": report.jobs,
         "shuffle": report.shuffle,
         "shard": report.shard.map(|(number, of)| format!("{number}/{of}")),
-        "template": report.template.as_ref().map(|template| json!({
+        "templates": report.templates.iter().map(|template| json!({
             "name": template.name,
+            "version": template.version,
             "is_new": template.is_new,
             "elapsed_ms": milliseconds(template.elapsed),
-        })),
+        })).collect::<Vec<_>>(),
         "tests": report.tests.iter().map(test).collect::<Vec<_>>(),
         "problems": report.problems().map(Diagnostic::json).collect::<Vec<_>>(),
     })

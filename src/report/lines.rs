@@ -66,13 +66,14 @@ fn suite_began(report: &SuiteReport) -> Value {
         "jobs": report.jobs,
         "shuffle_seed": report.shuffle,
         "shard": report.shard.map(|(part, of)| json!({ "part": part, "of": of })),
-        "template": report.template.as_ref().map(template),
+        "templates": report.templates.iter().map(template).collect::<Vec<_>>(),
     })
 }
 
 fn template(template: &Template) -> Value {
     json!({
         "name": template.name,
+        "version": template.version,
         "new": template.is_new,
         "elapsed_ms": milliseconds(template.elapsed),
         "migrations": template.migrations.iter().map(|migration| json!({

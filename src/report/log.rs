@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::event::Event;
+use super::suite::TestReport;
 use super::{End, StepReport};
 use crate::project::diagnostic::{Diagnostic, Severity};
 
@@ -81,6 +82,12 @@ fn described(event: &Event) -> (&'static str, &'static str, Map<String, Value>) 
             ("WARN", "settling", json!({ "seedbed.step": title, "message": reason }))
         }
         Event::StepEnded(step) => (level(step.end), "step.ended", ended(step)),
+        Event::TestBegun { name, file } => {
+            ("INFO", "test.begun", json!({ "seedbed.test": name, "code.file.path": file }))
+        }
+        Event::TestEnded(test) => {
+            (if test.is_failed() { "ERROR" } else { "INFO" }, "test.ended", tested(test))
+        }
         Event::Updated { file, steps } => {
             ("INFO", "file.updated", json!({ "code.file.path": file, "seedbed.steps": steps }))
         }
@@ -107,6 +114,18 @@ fn ended(step: &StepReport) -> Value {
         "duration_ms": milliseconds(step.elapsed),
         "seedbed.attempts": step.attempts,
         "exception": step.diagnostics.iter().map(problem).collect::<Vec<_>>(),
+    })
+}
+
+fn tested(test: &TestReport) -> Value {
+    let diagnostics = test.all_steps().filter(|step| step.is_failed()).flat_map(|step| &step.diagnostics);
+    json!({
+        "seedbed.test": test.name(),
+        "code.file.path": test.file,
+        "seedbed.verdict": test.verdict().word(),
+        "db.namespace": test.database,
+        "duration_ms": milliseconds(test.elapsed),
+        "exception": diagnostics.chain(&test.problems).map(problem).collect::<Vec<_>>(),
     })
 }
 

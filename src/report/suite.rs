@@ -32,8 +32,9 @@ pub struct SuiteReport {
     pub shuffle: Option<u64>,
     /// Which part of all tests it was, and of how many, if it was one.
     pub shard: Option<(usize, usize)>,
-    /// The template that was cloned; none if tests were not isolated, or none was needed.
-    pub template: Option<Template>,
+    /// The templates that were copied: one for each version that tests begin with, the newest last. None if
+    /// tests were not isolated.
+    pub templates: Vec<Template>,
     /// The tests, in the order of the report.
     pub tests: Vec<TestReport>,
     /// What stopped it as a whole.
@@ -47,6 +48,8 @@ pub struct SuiteReport {
 pub struct Template {
     /// Its name.
     pub name: String,
+    /// The version it was migrated to; none if it has all migrations.
+    pub version: Option<i32>,
     /// Whether this run made it; else it was there.
     pub is_new: bool,
     /// How long that took.

@@ -71,6 +71,8 @@ pub fn line(event: &Event, title_width: usize) -> String {
         | Event::LockHeld { .. }
         | Event::MigrationBegun(_)
         | Event::StepBegun { .. }
+        | Event::TestBegun { .. }
+        | Event::TestEnded(_)
         | Event::Copying(_)
         | Event::Settling { .. }
         | Event::Ended { .. }

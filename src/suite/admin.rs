@@ -128,9 +128,21 @@ impl Admin {
         work(&mut databases)
     }
 
+    /// The same for what the run cannot go on without.
+    pub fn must<T>(&mut self, work: impl FnMut(&mut Databases) -> Result<T, Error>) -> Result<T, Stop> {
+        self.act(work).map_err(|error| self.trouble(&error))
+    }
+
     /// What an error of [`Admin::act`] means for the run.
-    pub fn trouble(&self, error: &Error) -> Stop {
-        trouble(&self.connection, error)
+    pub fn trouble(&mut self, error: &Error) -> Stop {
+        let mut stop = trouble(&self.connection, error);
+        if sqlstate(error) == Some("55006")
+            && let Ok(users) = self.act(|databases| databases.users_of_any_in(&error.to_string()))
+            && let Some(first) = stop.diagnostics.first_mut()
+        {
+            first.notes.extend(users);
+        }
+        stop
     }
 }
 
@@ -150,7 +162,7 @@ fn trouble(connection: &Connection, error: &Error) -> Stop {
             .note("what this run has created is dropped")
             .help("make room for it, or run fewer at the same time: `--jobs 1`"),
         Some("55006") => Diagnostic::error(format!("a database is in use: {error}"))
-            .help("end the sessions that are connected to it; `select * from pg_stat_activity` shows them"),
+            .help("end the sessions that are connected to it, as with `pg_terminate_backend`"),
         _ => explain::connection(connection, error),
     };
     Stop { exit, diagnostics: vec![diagnostic] }

@@ -31,7 +31,7 @@ fn one_by_one(
     let mut is_over = false;
     for (at, planned) in tests.iter().enumerate() {
         if is_over {
-            tell(Told::Ended(&report.tests[at]));
+            tell(Told::Next(&report.tests[at]));
             continue;
         }
         tell(Told::Begun(planned, at));
@@ -50,6 +50,7 @@ fn one_by_one(
         is_over |= settings.fails_fast && test.is_failed();
         report.tests[at] = test;
         tell(Told::Ended(&report.tests[at]));
+        tell(Told::Next(&report.tests[at]));
     }
     if let Ok(session) = connection.session(&mut |_| ()) {
         let version = session.facts.version;

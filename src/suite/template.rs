@@ -19,7 +19,7 @@ use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::suite::Template;
 use crate::run::guard::Guard;
-use crate::run::{self, Stop, Work};
+use crate::run::{self, NEWEST, Stop, Work};
 
 /// What the names of templates begin with.
 pub const PREFIX: &str = "seedbed_tpl_";
@@ -46,13 +46,15 @@ pub fn ensure(
 ) -> Result<Template, Stop> {
     let started = Instant::now();
     let name = name(base, server, upto);
+    let version = Some(upto).filter(|upto| *upto != NEWEST);
     loop {
-        let found = admin.act(|databases| find(databases, &name)).map_err(|error| admin.trouble(&error))?;
+        let found = admin.must(|databases| find(databases, &name))?;
         if let Some(found) = found.as_ref().filter(|found| found.is_sealed) {
             touch(admin, found);
-            return Ok(Template { name, is_new: false, elapsed: started.elapsed(), migrations: Vec::new() });
+            let elapsed = started.elapsed();
+            return Ok(Template { name, version, is_new: false, elapsed, migrations: Vec::new() });
         }
-        if admin.act(|databases| databases.try_lock(&name)).map_err(|error| admin.trouble(&error))? {
+        if admin.must(|databases| databases.try_lock(&name))? {
             break;
         }
         base.clock.sleep(LOOKED_EVERY).map_err(|error| admin.trouble(&error))?;
@@ -61,7 +63,7 @@ pub fn ensure(
     let _ = admin.act(|databases| databases.unlock(&name));
     let made = made?;
     let (is_new, migrations) = (made.is_some(), made.unwrap_or_default());
-    Ok(Template { name, is_new, elapsed: started.elapsed(), migrations })
+    Ok(Template { name, version, is_new, elapsed: started.elapsed(), migrations })
 }
 
 /// Removes templates that nobody has used for long, and what is left of failed attempts.
@@ -93,7 +95,7 @@ fn make(
     upto: i32,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Option<Vec<Migrated>>, Stop> {
-    let begun = admin.act(|databases| {
+    let begun = admin.must(|databases| {
         if let Some(found) = find(databases, name)? {
             if found.is_sealed {
                 return Ok(false);
@@ -103,15 +105,15 @@ fn make(
         databases.create(name, None)?;
         Ok(true)
     });
-    if !begun.map_err(|error| admin.trouble(&error))? {
+    if !begun? {
         return Ok(None);
     }
     let made = base.on(name, |connection| migrate(base, connection, upto, emit)).and_then(|migrations| {
-        let sealed = admin.act(|databases| {
+        let sealed = admin.must(|databases| {
             databases.comment(name, &format!("{COMMENT}{}", day(SystemTime::now())))?;
             databases.seal(name)
         });
-        sealed.map(|()| migrations).map_err(|error| admin.trouble(&error))
+        sealed.map(|()| migrations)
     });
     if made.is_err() {
         // A signal may have stopped everything else.
@@ -137,7 +139,11 @@ fn migrate(
         update: None,
         keeps_sent: false,
     };
-    let report = run::run(&work, connection, emit);
+    let report = run::run(&work, connection, &mut |event| match event {
+        // It is not the run's.
+        Event::Ended { .. } => {}
+        event => emit(event),
+    });
     if let Some((exit, mut diagnostics)) = report.stopped {
         let note = "this was in the template that tests are copies of; it is dropped";
         if let Some(first) = diagnostics.first_mut() {

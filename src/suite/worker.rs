@@ -1,6 +1,7 @@
 //! A worker: takes one test after the other, and gives each a database.
 
 use std::sync::mpsc::Sender;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::admin::Admin;
@@ -15,6 +16,10 @@ use crate::report::exit::Exit;
 use crate::report::suite::TestReport;
 use crate::report::{End, Report, StepReport};
 use crate::run::{self, NEWEST, Stop, Story, Work};
+
+/// How often it is looked whether our own session has left a database, and how many times.
+const LOOKED_EVERY: Duration = Duration::from_millis(1);
+const LOOKS_MAX: u32 = 100;
 
 /// What a worker tells.
 pub enum Message {
@@ -140,8 +145,9 @@ impl Worker<'_> {
             };
             let report = base.on(&name, |connection| once(base, self.settings, (story, "0"), connection));
             let (exit, steps) = taken(report, &mut Vec::new());
-            let is_closed =
-                exit == Some(Exit::Held) && self.admin.act(|databases| databases.close(&name)).is_ok();
+            let is_closed = exit == Some(Exit::Held)
+                && self.others(&name).is_empty()
+                && self.admin.act(|databases| databases.close(&name)).is_ok();
             reports = is_closed.then_some(steps);
         }
         let Some(mut reports) = reports else {
@@ -183,9 +189,7 @@ impl Worker<'_> {
 
     /// Drops a database, whoever is still connected to it.
     fn drop(&mut self, name: &str, test: &mut TestReport) {
-        let run = &self.base.reach.run;
-        let users = self.admin.act(|databases| databases.users(name)).unwrap_or_default();
-        let others: Vec<String> = users.into_iter().filter(|user| !user.contains(run.as_str())).collect();
+        let others = self.others(name);
         if !others.is_empty() {
             let mut problem = Diagnostic::warning("the scenario left a session open, which was ended");
             problem.notes = others;
@@ -193,6 +197,23 @@ impl Worker<'_> {
         }
         if let Err(error) = self.admin.act(|databases| databases.drop_copy(name)) {
             test.problems.push(undropped(name, &error));
+        }
+    }
+
+    /// Who is connected to a database beside our own session, once that is gone. The server says so a moment
+    /// behind us; asked before that to drop or to copy the database, it would look again after a tenth of a
+    /// second.
+    fn others(&mut self, name: &str) -> Vec<String> {
+        let run = &self.base.reach.run;
+        let mut looks = 0;
+        loop {
+            let users = self.admin.act(|databases| databases.users(name)).unwrap_or_default();
+            let (own, others): (Vec<_>, Vec<_>) = users.into_iter().partition(|it| it.contains(run.as_str()));
+            looks += 1;
+            if own.is_empty() || looks == LOOKS_MAX {
+                return others;
+            }
+            thread::sleep(LOOKED_EVERY);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod commits;
 mod connecting;
+mod databases;
 mod encodings;
 mod history;
 mod inside;

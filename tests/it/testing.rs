@@ -82,27 +82,27 @@ fn each_scenario_has_a_database_of_its_own_and_nothing_is_left() {
     let first = document(&test(&directory, &["--json", "--repeat", "3"]));
     assert_eq!(first["exit"], 0, "{first:#}");
     assert_eq!(first["tests"].as_array().unwrap().len(), 6);
-    assert_eq!(first["template"]["is_new"], true);
+    assert_eq!(first["templates"][0]["is_new"], true);
     assert_eq!(copies(first["run"].as_str().unwrap()), [""; 0]);
     assert_eq!(server().rows("select to_regclass('people')"), ["null"]);
     let second = document(&test(&directory, &["--json"]));
-    assert_eq!(second["template"]["is_new"], false);
-    assert_eq!(second["template"]["name"], first["template"]["name"]);
+    assert_eq!(second["templates"][0]["is_new"], false);
+    assert_eq!(second["templates"][0]["name"], first["templates"][0]["name"]);
     std::fs::write(directory.path().join("migrations/V2__b.sql"), "create table b ()").unwrap();
     let third = document(&test(&directory, &["--json"]));
-    assert_eq!(third["template"]["is_new"], true);
-    assert_ne!(third["template"]["name"], first["template"]["name"]);
+    assert_eq!(third["templates"][0]["is_new"], true);
+    assert_ne!(third["templates"][0]["name"], first["templates"][0]["name"]);
 }
 
 #[test]
 fn an_unfinished_template_is_made_anew_and_an_old_one_removed() {
     let (migrations, a) = (migration("unfinished"), scenario("A"));
     let directory = project(&[("migrations/V1__a.sql", &migrations), ("scenarios/a.yaml", &a)]);
-    let name = document(&test(&directory, &["--json"]))["template"]["name"].as_str().unwrap().to_owned();
+    let name = document(&test(&directory, &["--json"]))["templates"][0]["name"].as_str().unwrap().to_owned();
     server().execute(&format!("alter database {name} with is_template false allow_connections true"));
     Database { name: name.clone() }.execute("drop table people");
     let again = document(&test(&directory, &["--json"]));
-    assert_eq!((&again["exit"], &again["template"]["is_new"]), (&0.into(), &true.into()), "{again:#}");
+    assert_eq!((&again["exit"], &again["templates"][0]["is_new"]), (&0.into(), &true.into()), "{again:#}");
     server().execute(&format!(
         "comment on database {name} is 'template of `seedbed test`, last used 2001-01-01'"
     ));
@@ -215,7 +215,7 @@ fn two_runs_at_once_make_one_template() {
     let both: Vec<_> = (0..3).map(|_| call(&directory).start(&["test", "--json", "--repeat", "5"])).collect();
     let documents: Vec<Value> = both.into_iter().map(|it| document(&it.finish())).collect();
     assert!(documents.iter().all(|it| it["exit"] == 0), "{documents:#?}");
-    let new = documents.iter().filter(|it| it["template"]["is_new"] == true).count();
+    let new = documents.iter().filter(|it| it["templates"][0]["is_new"] == true).count();
     assert_eq!(new, 1);
 }
 
@@ -492,4 +492,37 @@ fn what_a_signal_has_ended_is_not_kept() {
     assert_eq!(output.status, "143", "{}", output.text);
     assert!(!output.text.contains("psql"), "{}", output.text);
     assert_eq!(copies(run_of(&copy)), [""; 0]);
+}
+
+#[test]
+fn what_happens_is_told_to_a_collector_of_logs_while_it_happens() {
+    let (migrations, a) = (migration("log"), scenario("A"));
+    let bad = "scenario: Bad\nsteps: [{assert: One, query: select 2, value: 1}]\n";
+    let files = [("migrations/V1__a.sql", &*migrations), ("scenarios/a.yaml", &a), ("scenarios/b.yaml", bad)];
+    let output = test(&project(&files), &["--log", "json", "--quiet", "--jobs", "1"]);
+    assert_eq!(output.status, "1", "{}", output.text);
+    let lines: Vec<Value> =
+        output.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect();
+    let told: Vec<&str> = lines.iter().map(|line| line["event.name"].as_str().unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "seedbed.connected",
+            "seedbed.connected",
+            "seedbed.migrations.begun",
+            "seedbed.migration.begun",
+            "seedbed.migration.applied",
+            "seedbed.test.begun",
+            "seedbed.test.ended",
+            "seedbed.test.begun",
+            "seedbed.test.ended",
+            "seedbed.run.ended"
+        ]
+    );
+    let last = &lines[told.len() - 2];
+    assert_eq!((&last["seedbed.test"], &last["seedbed.verdict"]), (&"Bad".into(), &"failed".into()));
+    assert_eq!(last["exception"][0]["place"], "scenarios/b.yaml:2:47", "{last:#}");
+    let run = &lines[0]["seedbed.run"];
+    assert!(run.as_str().is_some_and(|run| run.len() == 8), "{run}");
+    assert!(lines.iter().all(|line| line["seedbed.run"] == *run), "{}", output.text);
 }

@@ -1,6 +1,7 @@
 //! What a person sees of a suite: its tests in their order, and a line that moves.
 
 use std::io::IsTerminal;
+use std::time::SystemTime;
 
 use crate::cli::options::{Log, Options};
 use crate::cli::out;
@@ -8,13 +9,15 @@ use crate::cli::terminal::{Spinner, print_diagnostics, print_json};
 use crate::project::diagnostic::Diagnostic;
 use crate::report::event::Event;
 use crate::report::suite::{SuiteReport, TestReport, Verdict, text};
-use crate::report::{json, text as words};
+use crate::report::{json, log, text as words};
 use crate::suite::Told;
 use crate::suite::plan::Planned;
 
 /// Shows one suite.
 pub struct Watch<'a> {
     options: &'a Options,
+    /// Tells the run from all others.
+    run: String,
     title_width: usize,
     tests: usize,
     failed: usize,
@@ -28,11 +31,17 @@ impl<'a> Watch<'a> {
         let names: Vec<String> = tests.iter().map(|test| test.blank().name()).collect();
         Watch {
             options,
+            run: String::new(),
             title_width: text::width(names.iter().map(String::as_str)),
             tests: tests.len(),
             failed: 0,
             spinner: is_watched.then(Spinner::start),
         }
+    }
+
+    /// Names the run.
+    pub fn is_of(&mut self, run: &str) {
+        run.clone_into(&mut self.run);
     }
 
     /// Shows warnings about the project.
@@ -51,29 +60,42 @@ impl<'a> Watch<'a> {
             }
             Told::Ready(_) => {}
             Told::Begun(test, over) => {
+                let (name, file) = (test.blank().name(), &test.scenario.source.path);
+                self.log(&Event::TestBegun { name: &name, file });
                 let failed =
                     if self.failed > 0 { format!(", {} failed", self.failed) } else { String::new() };
                 let title = &test.scenario.title.text;
                 self.say(Some(format!("{over} of {} tests{failed}; {title}", self.tests)));
             }
-            Told::Ended(test) => self.ended(test),
+            Told::Ended(test) => self.log(&Event::TestEnded(test)),
+            Told::Next(test) => self.next(test),
+        }
+    }
+
+    /// Writes a line for a collector of logs, if there is one.
+    fn log(&self, event: &Event) {
+        if self.options.log == Log::Json {
+            let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+            out::error_json(&format!("{}\n", log::line(event, &time, &self.run)));
         }
     }
 
     fn event(&self, event: &Event) {
+        self.log(event);
         self.say(words::progress(event));
         if self.options.json || self.options.quiet {
             return;
         }
+        let is_verbose = self.options.verbose && self.options.log == Log::Text;
         let is_told = matches!(event, Event::Warned(_) | Event::Noticed { .. });
         if is_told || matches!(event, Event::Connected { is_unverified: true, .. }) {
             out::coloured(&words::line(event, 0));
-        } else if let Some(progress) = words::progress(event).filter(|_| self.options.verbose) {
+        } else if let Some(progress) = words::progress(event).filter(|_| is_verbose) {
             out::error(&format!("{}{progress}{:#}\n", words::FAINT, words::FAINT));
         }
     }
 
-    fn ended(&mut self, test: &TestReport) {
+    fn next(&mut self, test: &TestReport) {
         let is_failed = matches!(test.verdict(), Verdict::Failed | Verdict::Error);
         self.failed += usize::from(is_failed);
         if self.options.json || self.options.quiet && !is_failed {
@@ -93,10 +115,13 @@ impl<'a> Watch<'a> {
     /// Shows how it ended.
     pub fn finish(mut self, report: &SuiteReport) {
         self.spinner = None;
+        let (exit, elapsed) = (report.exit().code(), report.elapsed);
+        let diagnostics = report.stopped.as_ref().map_or(&[][..], |(_, diagnostics)| diagnostics);
+        self.log(&Event::Ended { exit, elapsed, diagnostics });
         if self.options.json {
             return print_json(&json::suite(report));
         }
-        if let Some((_, diagnostics)) = &report.stopped {
+        if self.options.log == Log::Text {
             print_diagnostics(diagnostics);
         }
         out::coloured(&text::summary(report));

@@ -10,10 +10,16 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::{Statvfs, statvfs};
+
 use super::account::Account;
 use super::error::ThrowawayError;
 
 const PREFIX: &str = "seedbed-";
+/// Where Linux has a file system in memory.
+const MEMORY: &str = "/dev/shm";
+/// The bytes that must be free in it. Containers have 64 MiB there, and machines half of their memory.
+const MEMORY_MIN: u128 = 4 << 30;
 /// The most a directory's path may have, so that the socket's path fits into 104 bytes everywhere.
 const PARENT_BYTES_MAX: usize = 70;
 
@@ -24,11 +30,14 @@ pub struct Home {
 }
 
 impl Home {
-    /// Removes abandoned directories, then makes one. Fails if the temporary directory cannot be
-    /// written.
+    /// Removes abandoned directories, then makes one: in memory, or in the temporary directory. Fails if
+    /// neither can be written.
     pub fn create(account: &Account) -> Result<Home, ThrowawayError> {
+        // The place of an earlier run may have become too small for this one.
+        for place in [Path::new(MEMORY), &temporary(account)] {
+            sweep(place, account);
+        }
         let parent = parent(account);
-        sweep(&parent, account);
         let cannot = format!("create a directory in `{}`", parent.display());
         Home::create_in(&parent, account).map_err(ThrowawayError::cannot(cannot))
     }
@@ -85,9 +94,19 @@ impl Drop for Home {
     }
 }
 
+/// Memory, if there is plenty of it: where files are on a disk, a database takes several times as long to
+/// copy. Who names a temporary directory has chosen.
+fn parent(account: &Account) -> PathBuf {
+    let is_chosen = std::env::var_os("TMPDIR").is_some_and(|it| !it.is_empty());
+    // The width of these numbers differs between systems.
+    let bytes = |it: Statvfs| it.blocks_available() as u128 * it.fragment_size() as u128;
+    let is_roomy = || statvfs(MEMORY).is_ok_and(|it| bytes(it) >= MEMORY_MIN);
+    if !is_chosen && is_roomy() { PathBuf::from(MEMORY) } else { temporary(account) }
+}
+
 /// The system's temporary directory, or `/tmp` if that one's path is too long for a socket, or if it
 /// is root's and the server's account may not be able to enter it.
-fn parent(account: &Account) -> PathBuf {
+fn temporary(account: &Account) -> PathBuf {
     let parent = std::env::temp_dir();
     let fits = parent.is_absolute() && parent.as_os_str().as_bytes().len() <= PARENT_BYTES_MAX;
     if fits && !account.is_lent { parent } else { PathBuf::from("/tmp") }

@@ -107,7 +107,7 @@ fn facts(report: &SuiteReport, words: &Words, exit: Exit) -> Markup {
             div { dt { "At a time" } dd { (count(report.jobs, "test")) } }
             div { dt { "Order" } dd { (shuffle) } }
             @if let Some(shard) = shard { div { dt { "Part" } dd { (shard) } } }
-            @if let Some(template) = &report.template { (template_facts(template, words)) }
+            @for template in &report.templates { (template_facts(template, words)) }
             div { dt { "Exit status" } dd { (exit.code()) } }
         }
     }
@@ -117,7 +117,7 @@ fn template_facts(template: &Template, words: &Words) -> Markup {
     let made = if template.is_new { "made" } else { "found" };
     html! {
         div .wide {
-            dt { "Template" }
+            dt { "Template" @if let Some(version) = template.version { " up to V" (version) } }
             dd { code { (words.say(&template.name)) } ", " (made) " in " (duration(template.elapsed)) }
         }
         div {

@@ -96,12 +96,13 @@ fn filled(text: &str) -> SuiteReport {
         jobs: 2,
         shuffle: Some(7),
         shard: Some((1, 2)),
-        template: Some(Template {
+        templates: vec![Template {
             name: own(),
+            version: None,
             is_new: true,
             elapsed: Duration::ZERO,
             migrations: vec![migrated],
-        }),
+        }],
         tests: [None, Some(Exit::Held), Some(Exit::DidNotHold), Some(Exit::Unreachable)].map(test).into(),
         stopped: Some((Exit::Invalid, vec![diagnostic.clone()])),
         warnings: vec![diagnostic.clone()],

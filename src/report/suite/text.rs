@@ -85,7 +85,7 @@ pub fn head(report: &SuiteReport) -> String {
         printable(&report.target),
         printable(&report.server)
     );
-    if let Some(template) = &report.template {
+    for template in &report.templates {
         let how = match template.is_new {
             true => {
                 let applied = count(template.migrations.len(), "migration");
@@ -93,7 +93,8 @@ pub fn head(report: &SuiteReport) -> String {
             }
             false => "made before".to_owned(),
         };
-        text.push_str(&format!("{FAINT}template{FAINT:#}  {} {FAINT}{how}{FAINT:#}\n", template.name));
+        let upto = template.version.map_or(String::new(), |version| format!("up to V{version}, "));
+        text.push_str(&format!("{FAINT}template{FAINT:#}  {} {FAINT}{upto}{how}{FAINT:#}\n", template.name));
     }
     text
 }

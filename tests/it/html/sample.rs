@@ -55,8 +55,9 @@ pub fn report() -> SuiteReport {
         jobs: 3,
         shuffle: Some(8_213_507),
         shard: Some((1, 2)),
-        template: Some(Template {
+        templates: vec![Template {
             name: "seedbed_t_9d1f30c2".to_owned(),
+            version: None,
             is_new: true,
             elapsed: ms(212),
             migrations: ["V1 create_roster", "V2 orders", "V3 order_lines"]
@@ -67,7 +68,7 @@ pub fn report() -> SuiteReport {
                     is_other_s: false,
                 })
                 .to_vec(),
-        }),
+        }],
         tests,
         stopped: Some((
             Exit::DidNotHold,

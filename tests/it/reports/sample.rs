@@ -266,12 +266,13 @@ pub fn suite() -> SuiteReport {
         jobs: 2,
         shuffle: Some(42),
         shard: Some((1, 3)),
-        template: Some(Template {
+        templates: vec![Template {
             name: "seedbed_template_0123".to_owned(),
+            version: None,
             is_new: true,
             elapsed: milliseconds(90),
             migrations: vec![created],
-        }),
+        }],
         tests,
         stopped: None,
         warnings: vec![Diagnostic::warning("the scenarios share a sequence <seq>")],
@@ -284,7 +285,7 @@ pub fn stopped() -> SuiteReport {
     SuiteReport {
         shuffle: None,
         shard: None,
-        template: None,
+        templates: Vec::new(),
         tests: Vec::from(not_begun()),
         stopped: Some((Exit::Unreachable, vec![why])),
         warnings: Vec::new(),
