@@ -50,7 +50,7 @@ fn suite(server: &Server, each: usize) {
     );
     let first = document(server, home.path(), &cache, &[]);
     let template = first["templates"][0]["name"].as_str().unwrap().to_owned();
-    let psql = |strategy: &str| {
+    let cloned = |strategy: &str| {
         let mut script = String::new();
         for number in 0..MANY {
             let _ = writeln!(
@@ -60,10 +60,8 @@ fn suite(server: &Server, each: usize) {
         }
         let file = home.path().join(format!("script{}.sql", strategy.len()));
         std::fs::write(&file, script).unwrap();
-        let mut command = Command::new(server.programs().join("psql"));
-        command.args(["-qXd", "postgres", "-U", "postgres", "-v", "ON_ERROR_STOP=1"]);
-        command.arg("-h").arg(server.socket()).arg("-f").arg(file);
-        command.stdout(Stdio::null());
+        let mut command = psql(server, "postgres");
+        command.arg("-f").arg(file);
         Ok(command)
     };
     let tested = |jobs: usize| {
@@ -71,7 +69,7 @@ fn suite(server: &Server, each: usize) {
         command.args(["test", "--quiet", "--jobs", &jobs.to_string()]);
         Ok(command)
     };
-    let commands = [psql(""), psql(" strategy file_copy"), tested(1), tested(2)];
+    let commands = [cloned(""), cloned(" strategy file_copy"), tested(1), tested(2)];
     let [plain, copied, alone, two] = in_turn(commands, 0, ROUNDS).map(seconds);
     let own = document(server, home.path(), &cache, &["--jobs", "1"]);
     let own = own["tests"].as_array().unwrap().iter().map(|test| test["elapsed_ms"].as_f64().unwrap());
@@ -85,37 +83,80 @@ fn suite(server: &Server, each: usize) {
         println!("| `seedbed test --jobs {jobs}` | {time:.2} s | ≤ {most:.2} s: {} |", met(time <= most));
     }
     for (jobs, time) in [(1, alone), (2, two)] {
-        let migrated = migrated(server, home.path(), &cache, jobs);
-        println!(
-            "| a new database migrated for each instead, {jobs} at a time ({MIGRATED} measured), and the steps | {migrated:.1} s | ≥ 20 ×: {:.1} ×, {} |",
-            migrated / time,
-            met(migrated / time >= 20.0)
-        );
+        for (with, tool, count) in [
+            ("`seedbed migrate`", Tool::Seedbed, MIGRATED),
+            ("`psql -f` for each file", Tool::Psql, MIGRATED / 5),
+        ] {
+            let migrated = migrated(server, home.path(), &cache, tool, (jobs, count));
+            println!(
+                "| a new database for each instead, {jobs} at a time, migrated by {with} ({count} measured), and the steps | {migrated:.1} s | ≥ 20 ×: {:.1} ×, {} |",
+                migrated / time,
+                met(migrated / time >= 20.0)
+            );
+        }
     }
 }
 
+/// What migrates a database.
+#[derive(Clone, Copy)]
+enum Tool {
+    Seedbed,
+    Psql,
+}
+
 /// The seconds that it takes to make a new database for each scenario, to migrate it, to run the scenario and
-/// to drop it, with so many at a time.
-fn migrated(server: &Server, home: &Path, cache: &Path, jobs: usize) -> f64 {
+/// to drop it, with so many at a time, after as many as are to be measured.
+fn migrated(server: &Server, home: &Path, cache: &Path, tool: Tool, (jobs, count): (usize, usize)) -> f64 {
     let begun = Instant::now();
     std::thread::scope(|scope| {
         for job in 0..jobs {
             scope.spawn(move || {
-                for number in (job..MIGRATED).step_by(jobs) {
+                for number in (job..count).step_by(jobs) {
                     let name = format!("migrated_{number}");
                     server.create(&name);
-                    let scenario = format!("s{:04}", number + 1);
-                    for arguments in [&["migrate", "--quiet"][..], &["run", "--quiet", &scenario]] {
+                    let run = |mut command: Command| {
+                        let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+                        assert!(command.status().unwrap().success());
+                    };
+                    let call = |arguments: &[&str]| {
                         let mut command = seedbed(server, home, cache);
                         command.env("CONNECTION_STRING", url(server, &name)).args(arguments);
-                        assert!(command.stderr(Stdio::null()).status().unwrap().success());
+                        run(command);
+                    };
+                    match tool {
+                        Tool::Seedbed => call(&["migrate", "--quiet"]),
+                        Tool::Psql => {
+                            let folder = std::fs::read_dir(home.join("migrations")).unwrap();
+                            let mut files: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+                            files.sort_by_key(|file| version(file));
+                            for file in files {
+                                let mut command = psql(server, &name);
+                                command.arg("-f").arg(file);
+                                run(command);
+                            }
+                        }
                     }
+                    call(&["run", "--quiet", &format!("s{:04}", number + 1)]);
                     server.client("postgres").batch_execute(&format!("drop database {name}")).unwrap();
                 }
             });
         }
     });
-    begun.elapsed().as_secs_f64() / MIGRATED as f64 * MANY as f64
+    begun.elapsed().as_secs_f64() / count as f64 * MANY as f64
+}
+
+/// The number that a migration's name begins with.
+fn version(file: &Path) -> u32 {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    name[1..].split("__").next().unwrap().parse().unwrap()
+}
+
+/// The server's own psql, which stops at the first error.
+fn psql(server: &Server, database: &str) -> Command {
+    let mut command = Command::new(server.programs().join("psql"));
+    command.args(["-qXd", database, "-U", "postgres", "-v", "ON_ERROR_STOP=1"]);
+    command.arg("-h").arg(server.socket()).stdout(Stdio::null());
+    command
 }
 
 /// Commands as a whole, from their start to their end.

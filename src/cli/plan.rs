@@ -74,7 +74,7 @@ pub fn plan(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
                 None => tables.into_iter().map(str::to_owned).chain(needs).collect::<Vec<_>>().join(", "),
             };
             terminal::print_line(&match tables.is_empty() {
-                true => format!("  {faint}{kind:<6}{faint:#}  {title}"),
+                true => format!("  {faint}{kind:<7}{faint:#} {title}"),
                 false => format!("  {faint}{kind:<6}{faint:#}  {title:<width$}  {faint}{tables}{faint:#}"),
             });
             let rows = foreseen.get(at).and_then(|steps| steps.get(number)?.as_ref());

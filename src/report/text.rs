@@ -167,7 +167,7 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
         End::Refused(_) | End::Error | End::Unknown => (BAD, "✗"),
         End::NotRun | End::Skipped => (FAINT, "-"),
     };
-    let kind = format!("{:<6}", step.kind);
+    let kind = format!("{:<7}", step.kind);
     let title = printable(&step.title);
     let padding = " ".repeat(title_width.saturating_sub(title.chars().count()));
     let outcome = step.end.word();
@@ -179,7 +179,7 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
     }
     let facts = facts.join(", ");
     let line = format!(
-        "  {style}{mark}{style:#} {FAINT}{kind}{FAINT:#}  {title}{padding}  {style}{outcome:<9}{style:#}  {FAINT}{facts}{FAINT:#}"
+        "  {style}{mark}{style:#} {FAINT}{kind}{FAINT:#} {title}{padding}  {style}{outcome:<9}{style:#}  {FAINT}{facts}{FAINT:#}"
     );
     // Nothing follows the outcome of a step that did not run.
     format!(

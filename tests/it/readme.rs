@@ -18,8 +18,16 @@ fn check(root: &Path, page: &Path) -> usize {
     let text = std::fs::read_to_string(page).unwrap();
     let database = Database::create();
     let shown = database.shown_name();
-    let same =
-        |text: &str| elide(text, &[(&shown, "[database]"), ("postgres@localhost:5432/roster", "[database]")]);
+    let same = |text: &str| {
+        let server = Database { name: "postgres".to_owned() }.shown_name();
+        let names = [
+            (&*shown, "[database]"),
+            ("postgres@localhost:5432/roster", "[database]"),
+            (&*server, "[server]"),
+            ("postgres@localhost:5432/postgres", "[server]"),
+        ];
+        elide(text, &names)
+    };
     let sessions: Vec<&str> =
         text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     for session in &sessions {

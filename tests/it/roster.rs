@@ -91,6 +91,23 @@ fn the_throwaway_server_runs_the_story_and_is_gone() {
 }
 
 #[test]
+fn a_throwaway_server_lives_in_memory_where_there_is_room_and_nobody_chose_otherwise() {
+    let target = |seedbed: Seedbed| {
+        let output = seedbed.run(&["up", "--throwaway", "--json"]);
+        let document: serde_json::Value = serde_json::from_str(&output.text).unwrap();
+        document["target"].as_str().unwrap().to_owned()
+    };
+    let roomy = nix::sys::statvfs::statvfs("/dev/shm").is_ok_and(|it| {
+        // The width of these numbers differs between systems.
+        it.blocks_available() as u128 * it.fragment_size() as u128 >= 4 << 30
+    });
+    let free = target(Seedbed::new(repository()).without("TMPDIR"));
+    assert_eq!(free.contains("@/dev/shm/seedbed-"), roomy, "{free}");
+    let chosen = target(Seedbed::new(repository()).variable("TMPDIR", "/tmp"));
+    assert!(chosen.contains("@/tmp/seedbed-"), "{chosen}");
+}
+
+#[test]
 fn the_example_of_every_kind_of_step_is_as_the_manual_shows_it_and_holds_again() {
     let database = Database::create();
     let up = || {

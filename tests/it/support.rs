@@ -241,6 +241,8 @@ pub fn elide(text: &str, names: &[(&str, &str)]) -> String {
         [
             (r"(?m)^(waiting for .*) \(try \d+, \d+ s left\)\n(waiting for .*\n)*", "$1 [tries]\n"),
             (r#""(elapsed_ms)": [0-9.e-]+"#, r#""$1": [time]"#),
+            (r"seedbed_tpl_[0-9a-f]{16}", "seedbed_tpl_[hash]"),
+            (r"PostgreSQL \d+(\.\d+|[a-z]+\d*)", "PostgreSQL [version]"),
             (r#""run": "[0-9a-f]{8}""#, r#""run": "[run]""#),
             (r"\[when\]Z by (\S+) on \S+", "[when] by $1 on [host]"),
             (r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d+Z)?", "[when]"),

@@ -21,6 +21,8 @@ pub struct Watch<'a> {
     title_width: usize,
     tests: usize,
     failed: usize,
+    /// Whether the last one said so much that the next stands apart.
+    is_apart: bool,
     spinner: Option<Spinner>,
 }
 
@@ -35,6 +37,7 @@ impl<'a> Watch<'a> {
             title_width: text::width(names.iter().map(String::as_str)),
             tests: tests.len(),
             failed: 0,
+            is_apart: false,
             spinner: is_watched.then(Spinner::start),
         }
     }
@@ -102,14 +105,13 @@ impl<'a> Watch<'a> {
             return;
         }
         self.say(None);
-        out::coloured(&text::test(test, self.title_width));
+        let gap = if std::mem::take(&mut self.is_apart) { "\n" } else { "" };
+        out::coloured(&format!("{gap}{}", text::test(test, self.title_width)));
         for step in test.all_steps().filter(|step| is_failed || !step.diagnostics.is_empty()) {
             print_diagnostics(&step.diagnostics);
         }
         print_diagnostics(&test.problems);
-        if is_failed || !test.problems.is_empty() {
-            out::coloured("\n");
-        }
+        self.is_apart = is_failed || !test.problems.is_empty();
     }
 
     /// Shows how it ended.

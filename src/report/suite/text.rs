@@ -86,12 +86,11 @@ pub fn head(report: &SuiteReport) -> String {
         printable(&report.server)
     );
     for template in &report.templates {
-        let how = match template.is_new {
-            true => {
-                let applied = count(template.migrations.len(), "migration");
-                format!("{applied} applied in {}", duration(template.elapsed))
-            }
-            false => "made before".to_owned(),
+        let took = duration(template.elapsed);
+        let how = match (template.is_new, template.migrations.len()) {
+            (false, _) => "made before".to_owned(),
+            (true, 0) => format!("made in {took}"),
+            (true, applied) => format!("{} applied in {took}", count(applied, "migration")),
         };
         let upto = template.version.map_or(String::new(), |version| format!("up to V{version}, "));
         text.push_str(&format!("{FAINT}template{FAINT:#}  {} {FAINT}{upto}{how}{FAINT:#}\n", template.name));

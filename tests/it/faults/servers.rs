@@ -60,21 +60,27 @@ fn a_server_that_falls_over_or_is_restarted_is_waited_for() {
 
 #[test]
 fn sessions_that_are_ended_at_any_time_are_replaced() {
-    let database = Database::create();
-    let directory = super::trial::project();
-    let run = up(&directory, &database.url(), &["--attempts", "1000", "--wait", "60s"]);
     let end = "select pg_terminate_backend(pid) from pg_stat_activity
         where datname = current_database() and application_name like 'seedbed %'";
     let mut ended = 0;
-    for pause in [3, 7, 11, 13, 17, 19, 23, 29, 31, 37].iter().cycle().take(60) {
-        ended += database.rows(end).len();
-        sleep(Duration::from_millis(*pause));
+    // How many are met is chance, and fewer on a fast machine.
+    for _ in 0..30 {
+        let database = Database::create();
+        let directory = super::trial::project();
+        let run = up(&directory, &database.url(), &["--attempts", "1000", "--wait", "60s"]);
+        for pause in [3, 7, 11, 13, 17, 19, 23, 29, 31, 37].iter().cycle().take(20) {
+            ended += database.rows(end).len();
+            sleep(Duration::from_millis(*pause));
+        }
+        let output = run.finish();
+        held(&output);
+        assert_eq!(database.rows("select count(*) from effects"), ["7"], "{}", output.text);
+        assert_eq!(database.rows("select who from visits"), ["Eve"], "{}", output.text);
+        if ended >= 10 {
+            return;
+        }
     }
-    let output = run.finish();
-    held(&output);
-    assert!(ended >= 3, "only {ended} sessions were ended");
-    assert_eq!(database.rows("select count(*) from effects"), ["7"], "{}", output.text);
-    assert_eq!(database.rows("select who from visits"), ["Eve"], "{}", output.text);
+    panic!("only {ended} sessions were ended");
 }
 
 #[test]

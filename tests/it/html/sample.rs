@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use seedbed::plan::sent::Sent;
-use seedbed::plan::wrote::Wrote;
 use seedbed::project::diagnostic::Diagnostic;
 use seedbed::project::grid::Grid;
 use seedbed::project::source::{Place, Source, Span};
 use seedbed::report::exit::Exit;
-use seedbed::report::suite::{SuiteReport, Template, TestReport};
-use seedbed::report::{End, Migrated, StepReport};
+use seedbed::report::suite::{SuiteReport, TestReport};
+use seedbed::report::{End, StepReport};
 use seedbed::step::Outcome;
+
+use crate::reported::{self, ms, wrote};
 
 /// A password that a server told.
 pub const SECRET: &str = "hunter<2>";
@@ -55,20 +56,12 @@ pub fn report() -> SuiteReport {
         jobs: 3,
         shuffle: Some(8_213_507),
         shard: Some((1, 2)),
-        templates: vec![Template {
-            name: "seedbed_t_9d1f30c2".to_owned(),
-            version: None,
-            is_new: true,
-            elapsed: ms(212),
-            migrations: ["V1 create_roster", "V2 orders", "V3 order_lines"]
-                .map(|title| Migrated {
-                    title: title.to_owned(),
-                    elapsed: ms(14),
-                    attempts: 1,
-                    is_other_s: false,
-                })
-                .to_vec(),
-        }],
+        templates: vec![reported::template(
+            "seedbed_t_9d1f30c2",
+            ms(212),
+            &["V1 create_roster", "V2 orders", "V3 order_lines"],
+            14,
+        )],
         tests,
         stopped: Some((
             Exit::DidNotHold,
@@ -278,56 +271,24 @@ fn test(title: &str, file: &str, worker: usize, begun: u64, mut steps: Vec<StepR
         elapsed += step.elapsed + ms(3);
     }
     TestReport {
-        title: title.to_owned(),
-        file: file.to_owned(),
-        tags: Vec::new(),
-        repeat: None,
         database: format!("seedbed_3f2a9c11_{}", begun / 10),
-        kept: None,
         worker,
         begun: ms(begun),
         elapsed,
         isolating: ms(48),
-        exit: Some(Exit::Held),
-        steps,
-        again: Vec::new(),
-        problems: Vec::new(),
+        ..reported::test(title, file, Some(Exit::Held), steps)
     }
 }
 
 /// A step that took as long as its title is.
 fn step(kind: &'static str, title: &str, end: End) -> StepReport {
-    let is_run = !matches!(end, End::NotRun | End::Skipped);
-    StepReport {
-        kind,
-        title: title.to_owned(),
-        place: Place::new(&Source::new("scenarios/a.yaml", "steps:\n"), Span::new(0, 5)),
-        end,
-        is_final: false,
-        detail: None,
-        wrote: Vec::new(),
-        captured: None,
-        rewrite: None,
-        attempts: u32::from(is_run),
-        retried: Vec::new(),
-        sent: Vec::new(),
-        begun: Duration::ZERO,
-        elapsed: ms(title.len() as u64 * 2),
-        diagnostics: Vec::new(),
-    }
-}
-
-fn wrote(table: &str, rows: [u64; 3]) -> Wrote {
-    Wrote { schema: "public".to_owned(), table: table.to_owned(), rows }
+    let place = Place::new(&Source::new("scenarios/a.yaml", "steps:\n"), Span::new(0, 5));
+    StepReport { elapsed: ms(title.len() as u64 * 2), ..reported::step(kind, title, place, end) }
 }
 
 fn span(text: &str, word: &str) -> Span {
     let at = text.rfind(word).unwrap();
     Span::new(at, at + word.len())
-}
-
-fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
 }
 
 /// As many tests as a large project has, of five steps each; every tenth failed.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use seedbed::plan::sent::Sent;
-use seedbed::plan::wrote::Wrote;
 use seedbed::project::diagnostic::Diagnostic;
 use seedbed::project::grid::Grid;
 use seedbed::project::source::{Place, Source, Span};
 use seedbed::report::exit::Exit;
-use seedbed::report::suite::{SuiteReport, Template, TestReport};
-use seedbed::report::{End, Migrated, StepReport};
+use seedbed::report::suite::{SuiteReport, TestReport};
+use seedbed::report::{End, StepReport};
 use seedbed::step::Outcome;
+
+use crate::reported::{self, ms, wrote};
 
 /// What no report may have in it, however it is written there.
 pub const SECRET: &str = "p<a&ss>w0\"rd";
@@ -48,36 +49,14 @@ fn place(source: &Arc<Source>, words: &str) -> Place {
     Place::new(source, Span::new(start, start + words.len()))
 }
 
-fn milliseconds(number: u64) -> Duration {
-    Duration::from_millis(number)
-}
-
 fn step(source: &Arc<Source>, kind: &'static str, title: &str, end: End) -> StepReport {
-    let is_run = !matches!(end, End::NotRun | End::Skipped);
-    StepReport {
-        kind,
-        title: title.to_owned(),
-        place: source.text.find(&format!("{kind}: ")).map_or_else(
-            || Place::new(source, Span::default()),
-            |start| Place::new(source, Span::new(start, start + kind.len())),
-        ),
-        end,
-        is_final: false,
-        detail: None,
-        wrote: Vec::new(),
-        captured: None,
-        rewrite: None,
-        attempts: u32::from(is_run),
-        retried: Vec::new(),
-        sent: Vec::new(),
-        begun: milliseconds(5),
-        elapsed: if is_run { milliseconds(12) } else { Duration::ZERO },
-        diagnostics: Vec::new(),
-    }
+    let start = source.text.find(&format!("{kind}: "));
+    let span = start.map_or_else(Span::default, |start| Span::new(start, start + kind.len()));
+    let step = reported::step(kind, title, Place::new(source, span), end);
+    StepReport { begun: ms(5), elapsed: ms(12) * step.attempts, ..step }
 }
 
 fn seeded(source: &Arc<Source>) -> StepReport {
-    let wrote = |table: &str, rows| Wrote { schema: "public".to_owned(), table: table.to_owned(), rows };
     StepReport {
         wrote: vec![wrote("departments", [2, 0, 0]), wrote("employees", [3, 1, 0])],
         detail: Some("5 rows inserted".to_owned()),
@@ -87,20 +66,11 @@ fn seeded(source: &Arc<Source>) -> StepReport {
 
 fn test(title: &str, file: &str, exit: Option<Exit>, steps: Vec<StepReport>) -> TestReport {
     TestReport {
-        title: title.to_owned(),
-        file: file.to_owned(),
-        tags: Vec::new(),
-        repeat: None,
         database: "seedbed_t0123_1".to_owned(),
-        kept: None,
-        worker: 0,
-        begun: milliseconds(200),
-        elapsed: milliseconds(40),
-        isolating: milliseconds(90),
-        exit,
-        steps,
-        again: Vec::new(),
-        problems: Vec::new(),
+        begun: ms(200),
+        elapsed: ms(40),
+        isolating: ms(90),
+        ..reported::test(title, file, exit, steps)
     }
 }
 
@@ -248,31 +218,19 @@ pub fn suite() -> SuiteReport {
     tests.extend(not_begun());
     for (test, number) in tests.iter_mut().zip(1..).filter(|(test, _)| test.exit.is_some()) {
         test.database = format!("seedbed_t0123_{number}");
-        test.begun = milliseconds(100 * number);
-        test.elapsed = milliseconds(40 + number);
+        test.begun = ms(100 * number);
+        test.elapsed = ms(40 + number);
     }
-    let created = Migrated {
-        title: "V1 create_roster".to_owned(),
-        elapsed: milliseconds(8),
-        attempts: 1,
-        is_other_s: false,
-    };
     SuiteReport {
         run: "0011aabb".to_owned(),
         target: "ada@localhost:5432/roster".to_owned(),
         server: "15.18".to_owned(),
         started: SystemTime::UNIX_EPOCH + Duration::from_micros(1_767_323_045_000_067),
-        elapsed: milliseconds(1234),
+        elapsed: ms(1234),
         jobs: 2,
         shuffle: Some(42),
         shard: Some((1, 3)),
-        templates: vec![Template {
-            name: "seedbed_template_0123".to_owned(),
-            version: None,
-            is_new: true,
-            elapsed: milliseconds(90),
-            migrations: vec![created],
-        }],
+        templates: vec![reported::template("seedbed_template_0123", ms(90), &["V1 create_roster"], 8)],
         tests,
         stopped: None,
         warnings: vec![Diagnostic::warning("the scenarios share a sequence <seq>")],
