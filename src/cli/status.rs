@@ -96,7 +96,7 @@ fn entry_line(entry: &Written) -> String {
     let (scenario, content, version) = (&entry.scenario, &entry.content, &entry.version);
     let (title, scenario) = (printable(title), printable(scenario));
     format!(
-        "  {faint}{kind:<7}{faint:#} {title}  {good}{outcome}{good:#}  {faint}{scenario}, content {content}, seedbed {version}{faint:#}"
+        "  {faint}{kind:<6}{faint:#}  {title}  {good}{outcome}{good:#}  {faint}{scenario}, content {content}, seedbed {version}{faint:#}"
     )
 }
 

@@ -363,6 +363,7 @@ fn an_upgrade_is_rehearsed_on_a_database_that_is_in_use() {
 from: V1
 steps:
   - add: Ada
+    id: ada
     into: people
     row: {name: Ada Lovelace}
   - migrate: To the split
@@ -374,7 +375,7 @@ steps:
   - assert: The name is gone
     query: select * from people
     rows:
-      - {id: 1, first: Ada}
+      - {id: {$ref: ada.id}, first: Ada}
 ";
     let directory = project(&[
         ("migrations/V1__a.sql", &*migrations),
@@ -394,6 +395,21 @@ steps:
         .map(|step| step["outcome"].as_str().unwrap())
         .collect();
     assert_eq!(outcomes, ["added", "migrated", "held", "migrated", "held"]);
+    let again = document["tests"][0]["again"].as_array().unwrap();
+    let again: Vec<&str> = again.iter().map(|step| step["title"].as_str().unwrap()).collect();
+    assert_eq!(again, ["To the newest", "The name is gone"]);
+    let twice =
+        format!("{upgrade}  - add: Somebody without a key\n    into: people\n    row: {{first: Eve}}\n");
+    let twice = twice.replace("  - assert: The name is gone\n    query: select * from people\n    rows:\n      - {id: {$ref: ada.id}, first: Ada}\n", "");
+    std::fs::write(directory.path().join("scenarios/upgrade.yaml"), twice).unwrap();
+    let output = test(&directory, &["--twice"]);
+    assert_eq!(output.status, "1", "{}", output.text);
+    assert!(
+        output.text.contains("`Somebody without a key`: a second time, it writes again"),
+        "{}",
+        output.text
+    );
+    std::fs::write(directory.path().join("scenarios/upgrade.yaml"), upgrade).unwrap();
     let named = call(&directory).run(&["run", "upgrade"]);
     assert_eq!(named.status, "2", "{}", named.text);
     assert!(named.text.contains("seedbed test upgrade"), "{}", named.text);
