@@ -174,8 +174,7 @@ pub fn check_variables(project: &Project, stories: &[Story]) -> Result<(), Refus
         for (source, cells) in named.chain(step.action.cells(&step.source)) {
             project.outside.check_variables(source, cells, &mut diagnostics);
         }
-        let nothing = Arc::default();
-        diagnostics.extend(step.action_now(&project.outside, &nothing).err().into_iter().flatten());
+        diagnostics.extend(step.action_now(&project.outside, None).err().into_iter().flatten());
     }
     let mut seen = Vec::new();
     diagnostics.retain(|problem| {

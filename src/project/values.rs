@@ -54,8 +54,8 @@ pub struct Values {
     pub before: usize,
     /// The id of this step.
     pub id: Option<String>,
-    /// What they captured, once they have run.
-    pub captured: Arc<BTreeMap<String, Captured>>,
+    /// What they captured so far; nothing before the run.
+    pub captured: Option<Arc<BTreeMap<String, Captured>>>,
     /// The world around the project, once it is known.
     pub outside: Option<Outside>,
     /// Names that were used so far.
@@ -156,14 +156,12 @@ impl Values {
         }
         self.is_late = true;
         self.taken.push(Taken { id: full.clone(), column: column.to_owned(), span });
-        let Some(row) = self.captured.get(&full) else {
-            return match self.captured.is_empty() {
-                true => Ok(unknown()), // Nothing has run yet.
-                false => Err(problem(
-                    format!("`{id}` has captured nothing"),
-                    "it did not run, or ended without a row: make this step depend on it with `when`",
-                )),
-            };
+        let Some(captured) = &self.captured else { return Ok(unknown()) };
+        let Some(row) = captured.get(&full) else {
+            return Err(problem(
+                format!("`{id}` has captured nothing"),
+                "it did not run, or ended without a row: make this step depend on it with `when`",
+            ));
         };
         row.get(column).cloned().ok_or_else(|| Unknown {
             message: format!("the row of `{id}` has no column `{column}`"),

@@ -20,7 +20,7 @@ fn compile_step(
     step: &Step,
     project: &Project,
     catalog: &Catalog,
-    captured: &Arc<BTreeMap<String, Captured>>,
+    captured: Option<&Arc<BTreeMap<String, Captured>>>,
 ) -> Result<Batch, Vec<Diagnostic>> {
     let compiled = match step.action_now(&project.outside, captured)? {
         Some(action) => action.compile(step, project, catalog),
@@ -86,7 +86,7 @@ impl Run<'_> {
                     compiled.push(None);
                     continue;
                 }
-                match compile_step(step, work.project, &catalog, &Arc::default()) {
+                match compile_step(step, work.project, &catalog, None) {
                     Ok(batch) => compiled.push(Some(batch)),
                     Err(wrong) => {
                         compiled.push(None);
@@ -121,7 +121,7 @@ impl Run<'_> {
         if step.links.taken.is_empty() {
             return Ok(None);
         }
-        compile_step(step, self.work.project, &self.catalog, captured).map(Some)
+        compile_step(step, self.work.project, &self.catalog, Some(captured)).map(Some)
     }
 
     /// Notes what steps speak of beside tables and is not there.

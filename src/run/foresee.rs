@@ -1,7 +1,5 @@
 //! What steps would do to the rows of their tables, without doing it.
 
-use std::sync::Arc;
-
 use super::bulk::{self, Broken};
 use super::{Run, Stop, explain};
 use crate::database::error::Error;
@@ -35,7 +33,7 @@ impl Run<'_> {
             let loads = |step: &Step| match step.is_skipped() || depends(step) {
                 true => None,
                 false if step.expect.refusal().is_some() => Some(Ok(Vec::new())),
-                false => match step.action_now(&project.outside, &Arc::default()) {
+                false => match step.action_now(&project.outside, None) {
                     Ok(Some(action)) => action.foreseen(step, project, &catalog),
                     Ok(None) => step.action.foreseen(step, project, &catalog),
                     Err(wrong) => Some(Err(wrong)),

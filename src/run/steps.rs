@@ -18,6 +18,13 @@ use crate::report::{End, Report, StepReport};
 use crate::step::control::{Condition, Polling};
 use crate::step::{Outcome, Step};
 
+/// Keeps the row that a step has captured for those behind it.
+fn keep_row(step: &Step, report: &StepReport, captured: &mut Arc<BTreeMap<String, Captured>>) {
+    if let (Some(id), Some(row)) = (&step.control.id, &report.captured) {
+        Arc::make_mut(captured).insert(id.text.clone(), row.clone());
+    }
+}
+
 impl Run<'_> {
     /// Runs the steps of a story until one does not hold; those behind it are reported as not run. The
     /// final ones are run all the same, as far as there is a way to the database.
@@ -51,6 +58,7 @@ impl Run<'_> {
             };
             if let Some(done) = story.done.get(at) {
                 report = StepReport { title: report.title, place: report.place, ..done.clone() };
+                keep_row(step, &report, &mut captured);
             } else if reason.is_some() {
                 report.end = End::Skipped;
                 report.detail = reason;
@@ -70,9 +78,7 @@ impl Run<'_> {
                 if held && !report.end.is_accepted() {
                     (held, failed_case) = (false, step.links.case_of);
                 }
-                if let (Some(id), Some(row)) = (&step.control.id, report.captured.take()) {
-                    Arc::make_mut(&mut captured).insert(id.text.clone(), row);
-                }
+                keep_row(step, &report, &mut captured);
             }
             if report.end.is_accepted() || report.end == End::Skipped {
                 stops.extend(self.mark(Some(at), &mut marks).err());

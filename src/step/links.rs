@@ -37,19 +37,20 @@ pub struct Late {
 }
 
 impl Step {
-    /// What it does, with the values that are known now; nothing if that is what it has said already.
+    /// What it does, with the values that are known now; nothing if that is what it has said already. Before
+    /// the run, where nothing can be captured, another value stands in.
     ///
     /// Fails where a value is missing, or cannot stand where it is named.
     pub fn action_now(
         &self,
         outside: &Outside,
-        captured: &Arc<BTreeMap<String, Captured>>,
+        captured: Option<&Arc<BTreeMap<String, Captured>>>,
     ) -> Result<Option<Box<dyn Action>>, Vec<Diagnostic>> {
         let Some(Late { entries, head, values }) = &self.links.late else { return Ok(None) };
         let mut problems = Vec::new();
         let mut reading = Reading::new(&self.source, &mut problems);
         reading.values =
-            Values { captured: captured.clone(), outside: Some(outside.clone()), ..values.clone() };
+            Values { captured: captured.cloned(), outside: Some(outside.clone()), ..values.clone() };
         let entries = reading.fill_all(entries.clone());
         let action = (self.kind.parse)(&mut reading, *head, entries);
         if problems.is_empty() { Ok(action) } else { Err(problems) }

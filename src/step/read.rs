@@ -111,7 +111,12 @@ fn is_misspelt(reading: &mut Reading, kind: &Kind, entry: &Entry) -> bool {
         return false;
     }
     let known = kind.keys.iter().chain(control::KEYS).chain(&["expect", changes::KEY]).copied();
-    let Some(help) = did_you_mean(&entry.key, known).filter(|help| help.starts_with("did you mean")) else {
+    let near = match entry.key.as_str() {
+        // Where `assert` has it, the others have `expect`.
+        "error" => Some("write it below `expect`: `expect: {error: {…}}`".to_owned()),
+        key => did_you_mean(key, known).filter(|help| help.starts_with("did you mean")),
+    };
+    let Some(help) = near else {
         return false;
     };
     let of = match kind.name.starts_with(['a', 'e', 'i', 'o', 'u']) {

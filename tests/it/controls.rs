@@ -394,3 +394,27 @@ finally:
         ]
     );
 }
+
+#[test]
+fn a_row_that_was_never_captured_stands_for_no_other() {
+    let database = Database::create();
+    database.execute("create table t (id int primary key, name text); insert into t values (1, 'stays')");
+    let scenario = "scenario: Never
+steps:
+  - add: It is there already
+    id: frank
+    into: t
+    row: {id: 1, name: Frank}
+finally:
+  - delete: It goes
+    from: t
+    where: {id: {$ref: frank.id}}
+";
+    for skip in ["", "\n    skip: not today"] {
+        let scenario = scenario.replace("id: frank", &format!("id: frank{skip}"));
+        let output = run(&database, &scenario, &[]);
+        assert_eq!(output.status, "1", "{}", output.text);
+        assert!(output.text.contains("`frank` has captured nothing"), "{}", output.text);
+        assert_eq!(database.rows("select name from t"), ["stays"]);
+    }
+}
