@@ -18,11 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use crate::database::clock::Clock;
 use crate::database::connection::Connection;
 use crate::project::Project;
+use crate::project::diagnostic::Severity;
 use crate::report::event::Event;
 use crate::report::exit::Exit;
 use crate::report::suite::{SuiteReport, TestReport};
@@ -62,7 +63,7 @@ impl Base<'_> {
 /// How tests are run.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The most tests at the same time.
+    /// The most tests at the same time; there are fewer where the server has no room for them.
     pub jobs: usize,
     /// Whether the first one that does not hold ends it all.
     pub fails_fast: bool,
@@ -104,18 +105,9 @@ pub fn run(base: &Base, tests: &[Planned], settings: &Settings, tell: &mut dyn F
 /// The report of a suite that has not begun.
 pub fn blank(reach: &Reach, tests: &[Planned], settings: &Settings) -> SuiteReport {
     SuiteReport {
-        run: reach.run.clone(),
-        target: reach.dsn.name(),
-        server: String::new(),
-        started: SystemTime::now(),
-        elapsed: Default::default(),
         jobs: settings.jobs,
-        shuffle: None,
-        shard: None,
-        templates: Vec::new(),
         tests: tests.iter().map(Planned::blank).collect(),
-        stopped: None,
-        warnings: Vec::new(),
+        ..SuiteReport::new(reach.run.clone(), reach.dsn.name())
     }
 }
 
@@ -131,6 +123,8 @@ fn isolated(
     report.target = admin.target();
     let server = admin.must(|databases| databases.server())?;
     report.server.clone_from(&server.version);
+    // Each worker has a session on its test's database, and one beside it.
+    report.jobs = settings.jobs.min(server.free / 2).max(1);
     copy::sweep(&mut admin, &base.reach.run);
     template::remove_stale(&mut admin);
     let mut sources = BTreeMap::new();
@@ -150,7 +144,7 @@ fn isolated(
     };
     let (tell_worker, heard) = mpsc::channel();
     let result = thread::scope(|scope| {
-        for number in 0..settings.jobs.min(tests.len()) {
+        for number in 0..report.jobs.min(tests.len()) {
             let admin = Admin::steady(&base.reach, admin.database());
             let mut worker = Worker { base, tests, settings, shared: &shared, number, started, admin };
             let tell = tell_worker.clone();
@@ -209,8 +203,11 @@ fn listen(
                 report.tests[at] = *test;
                 let test = &mut report.tests[at];
                 if let Some(exit) = test.exit.filter(|exit| ends_all(*exit)) {
-                    // It is said once, of all of them.
-                    let diagnostics = std::mem::take(&mut test.problems);
+                    // It is said once, of all of them; what was left of this one stays.
+                    let problems = std::mem::take(&mut test.problems).into_iter();
+                    let (warnings, diagnostics) =
+                        problems.partition(|problem| problem.severity == Severity::Warning);
+                    test.problems = warnings;
                     stopped.get_or_insert(Stop { exit, diagnostics });
                 }
                 tell(Told::Ended(&report.tests[at]));

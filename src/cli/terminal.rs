@@ -6,7 +6,7 @@
 use std::io::IsTerminal;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -66,7 +66,7 @@ impl<'a> Terminal<'a> {
     pub fn warn(&mut self, warnings: Vec<Diagnostic>) {
         match self.options.json {
             true => self.warnings.extend(warnings),
-            false => print_diagnostics(&warnings),
+            false => print_warnings(self.options, &warnings, &self.run),
         }
     }
 
@@ -82,8 +82,7 @@ impl<'a> Terminal<'a> {
             self.title_width = *title_width;
         }
         if self.options.log == Log::Json {
-            let time = humantime::format_rfc3339_micros(std::time::SystemTime::now()).to_string();
-            out::error_json(&format!("{}\n", log::line(event, &time, &self.run)));
+            print_log(event, &self.run);
             return self.report(event);
         }
         let progress = text::progress(event);
@@ -140,11 +139,29 @@ pub fn refuse(options: &Options, refusal: &Refusal) {
         );
         return;
     }
+    if options.log == Log::Json {
+        let (exit, elapsed) = (refusal.exit.code(), Duration::ZERO);
+        return print_log(&Event::Ended { exit, elapsed, diagnostics: &refusal.diagnostics }, "");
+    }
     print_diagnostics(&refusal.diagnostics);
     let errors =
         refusal.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     if errors > 1 {
         out::error(&format!("\n{}{errors} problems{:#}; nothing was run\n", text::BAD, text::BAD));
+    }
+}
+
+/// Writes a line for a collector of logs, of a run that is told from all others.
+pub fn print_log(event: &Event, run: &str) {
+    let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+    out::error_json(&format!("{}\n", log::line(event, &time, run)));
+}
+
+/// Tells warnings to whoever reads standard error.
+pub fn print_warnings(options: &Options, warnings: &[Diagnostic], run: &str) {
+    match options.log {
+        Log::Json => warnings.iter().for_each(|warning| print_log(&Event::Warned(warning), run)),
+        Log::Text => print_diagnostics(warnings),
     }
 }
 

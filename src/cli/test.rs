@@ -18,6 +18,7 @@ use crate::database::clock::Clock;
 use crate::database::connection::Connection;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
+use crate::report::json;
 use crate::report::suite::SuiteReport;
 use crate::run::Story;
 use crate::run::guard::Guard;
@@ -35,8 +36,7 @@ pub fn test(options: &Options, arguments: &Arguments) -> Result<Exit, Refusal> {
     let (project, warnings) = up::project(options)?;
     let scenarios = selection::select(&project, options, arguments)?;
     if scenarios.is_empty() {
-        terminal::print_line("nothing to test again: all held the last time");
-        return Ok(Exit::Held);
+        return nothing_again(options, arguments);
     }
     if arguments.list {
         selection::list(options, &scenarios);
@@ -47,6 +47,18 @@ pub fn test(options: &Options, arguments: &Arguments) -> Result<Exit, Refusal> {
     let stories: Vec<Story> = tests.iter().map(|test| Story::from(test.scenario)).collect();
     check_variables(&project, &stories)?;
     let report = run(options, arguments, &project, (&tests, seed), warnings)?;
+    Ok(report.exit())
+}
+
+/// Says that there is nothing to run again, where that is read: a report of yesterday would tell of failures.
+fn nothing_again(options: &Options, arguments: &Arguments) -> Result<Exit, Refusal> {
+    let reports = Reports::open(&arguments.report, options.json)?;
+    let report = SuiteReport::new(String::new(), String::new());
+    match options.json {
+        true => terminal::print_json(&json::suite(&report)),
+        false => terminal::print_line("nothing to test again: all held the last time"),
+    }
+    reports.write(&report);
     Ok(report.exit())
 }
 
@@ -61,6 +73,13 @@ fn run(
     let mut watch = Watch::new(options, tests);
     watch.warn(&warnings);
     let (dsn, server) = target::server(options)?;
+    if server.is_some() && arguments.isolate == Isolate::None {
+        return Err(Refusal::new(
+            Exit::Invalid,
+            Diagnostic::error("`--isolate none` tests a database as it is, and none is named")
+                .help("name one, with `--url` or `CONNECTION_STRING`"),
+        ));
+    }
     if server.is_some() && arguments.keep_failed {
         return Err(Refusal::new(
             Exit::Invalid,

@@ -19,6 +19,8 @@ pub struct Server {
     pub creates: bool,
     /// How databases are copied fastest; empty where the server knows one way.
     pub strategy: &'static str,
+    /// How many more connections it takes.
+    pub free: usize,
 }
 
 /// A database that is there.
@@ -59,7 +61,9 @@ impl<'a> Databases<'a> {
         let answer = self.ask(
             "select split_part(current_setting('server_version'), ' ', 1), current_user,
   (select r.rolcreatedb or r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user),
-  current_setting('fsync')"
+  current_setting('fsync'),
+  greatest(0, current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+    - (select count(*) from pg_catalog.pg_stat_activity a where a.backend_type = 'client backend'))"
                 .to_owned(),
         )?;
         let row = answer.first().map(Vec::as_slice).unwrap_or_default();
@@ -76,18 +80,19 @@ impl<'a> Databases<'a> {
             role: text(row, 1).to_owned(),
             creates: text(row, 2) == "t",
             strategy,
+            free: text(row, 4).parse().unwrap_or(0),
         })
     }
 
-    /// Those whose names begin so, and that our role owns.
-    pub fn named(&mut self, prefix: &str) -> Result<Vec<Found>, Error> {
+    /// Those whose names are like a regular expression, and that our role owns.
+    pub fn like(&mut self, pattern: &str) -> Result<Vec<Found>, Error> {
         let answer = self.ask(format!(
             "select d.datname, d.datistemplate and not d.datallowconn,
   coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), '')
 from pg_catalog.pg_database d
-where pg_catalog.starts_with(d.datname::text, {}) and pg_catalog.pg_has_role(d.datdba, 'usage')
+where d.datname::text ~ {} and pg_catalog.pg_has_role(d.datdba, 'usage')
 order by 1",
-            literal(prefix)
+            literal(pattern)
         ))?;
         let found = |row: &Vec<Option<String>>| Found {
             name: text(row, 0).to_owned(),
@@ -159,7 +164,8 @@ order by 1",
         .map(drop)
     }
 
-    /// Who is connected to one, in words; empty if nobody is to be seen.
+    /// Who is connected to one, in words; empty if nobody is to be seen. The server's own processes do not
+    /// count: it ends them where they are in the way.
     pub fn users(&mut self, name: &str) -> Result<Vec<String>, Error> {
         self.users_where(&format!("a.datname = {}", literal(name)))
     }
@@ -172,7 +178,7 @@ order by 1",
     fn users_where(&mut self, condition: &str) -> Result<Vec<String>, Error> {
         let answer = self.ask(format!(
             "select format('%s, process %s, as %s', coalesce(nullif(a.application_name, ''), a.backend_type), a.pid, coalesce(a.usename, '?'))
-from pg_catalog.pg_stat_activity a where {condition} order by 1",
+from pg_catalog.pg_stat_activity a where a.usesysid is not null and {condition} order by 1",
         ))?;
         Ok(answer.iter().map(|row| text(row, 0).to_owned()).collect())
     }
@@ -200,10 +206,36 @@ cross join unnest(c.setconfig) s(setting) where d.datname = {}",
         self.tell(setting.statement(name))
     }
 
-    /// Says that this session is part of something, for as long as it lasts: until then nobody takes the lock
-    /// of that name.
-    pub fn join(&mut self, name: &str) -> Result<(), Error> {
-        self.ask(format!("select pg_advisory_lock_shared({CLASS}, hashtext({}))", literal(name))).map(drop)
+    /// Lets this session wait as long as need be between two statements, with what it has locked.
+    pub fn stay(&mut self) -> Result<(), Error> {
+        match self.session.facts.version >= 140_000 {
+            true => self.ask("set idle_session_timeout = 0".to_owned()).map(drop),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether a run has a session on a database that is none of these; on one of them, the session of a run
+    /// that was killed may be at work still.
+    pub fn is_alive(&mut self, run: &str, but_on: &str) -> Result<bool, Error> {
+        let answer = self.ask(format!(
+            "select 1 from pg_catalog.pg_stat_activity a
+where strpos(a.application_name, {}) > 0 and a.datname !~ {} limit 1",
+            literal(run),
+            literal(but_on)
+        ))?;
+        Ok(!answer.is_empty())
+    }
+
+    /// The runs that are connected to one: the third word of a session's name, see
+    /// [`Connection::application_name`](super::connection::Connection::application_name).
+    pub fn runs(&mut self, name: &str) -> Result<Vec<String>, Error> {
+        let answer = self.ask(format!(
+            "select r.run from pg_catalog.pg_stat_activity a
+cross join substring(a.application_name from '^\\S+ \\S+ ([0-9a-f]{{8}})') r(run)
+where a.datname = {} and r.run is not null",
+            literal(name)
+        ))?;
+        Ok(answer.iter().map(|row| text(row, 0).to_owned()).collect())
     }
 
     /// Tries to take a lock for as long as the session lasts: whether nobody else has it.

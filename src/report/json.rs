@@ -77,7 +77,7 @@ fn test(test: &TestReport) -> Value {
         "worker": test.worker,
         "begun_ms": milliseconds(test.begun),
         "elapsed_ms": milliseconds(test.elapsed),
-        "isolating_ms": milliseconds(test.isolating),
+        "isolating_ms": milliseconds(test.isolating()),
         "steps": test.steps.iter().map(step).collect::<Vec<_>>(),
         "again": test.again.iter().map(step).collect::<Vec<_>>(),
         "problems": test.problems.iter().map(Diagnostic::json).collect::<Vec<_>>(),

@@ -151,7 +151,7 @@ fn test_ended(test: &TestReport, number: usize) -> Value {
         },
         "begun_ms": test.exit.map(|_| milliseconds(test.begun)),
         "elapsed_ms": milliseconds(test.elapsed),
-        "isolating_ms": milliseconds(test.isolating),
+        "isolating_ms": milliseconds(test.isolating()),
         "database": test.database,
         "kept": test.kept,
         "problems": test.problems.iter().map(Diagnostic::json).collect::<Vec<_>>(),

@@ -26,7 +26,7 @@ pub struct SuiteReport {
     pub started: SystemTime,
     /// How long it took.
     pub elapsed: Duration,
-    /// The most tests at the same time.
+    /// The most tests that were run at the same time.
     pub jobs: usize,
     /// The seed of the order, if it was shuffled.
     pub shuffle: Option<u64>,
@@ -75,12 +75,14 @@ pub struct TestReport {
     pub kept: Option<String>,
     /// The worker that ran it, counted from 0.
     pub worker: usize,
-    /// When it began, from the begin of the suite.
+    /// When it began, its database being there, from the begin of the suite.
     pub begun: Duration,
     /// How long it took, without its database.
     pub elapsed: Duration,
-    /// How long it took to make and drop its database.
-    pub isolating: Duration,
+    /// How long it took to make its database, before it began.
+    pub making: Duration,
+    /// How long it took to drop its database, when it was over.
+    pub dropping: Duration,
     /// How it ended; none if it was not begun.
     pub exit: Option<Exit>,
     /// Its steps, those that did not run included. Their `begun` counts from the begin of the test.
@@ -136,6 +138,11 @@ impl TestReport {
         matches!(self.verdict(), Verdict::Failed | Verdict::Error)
     }
 
+    /// How long it took to make and drop its database.
+    pub fn isolating(&self) -> Duration {
+        self.making + self.dropping
+    }
+
     /// The steps of the first time, then those of the second.
     pub fn all_steps(&self) -> impl Iterator<Item = &StepReport> {
         self.steps.iter().chain(&self.again)
@@ -174,6 +181,24 @@ impl StepReport {
 }
 
 impl SuiteReport {
+    /// The report of a run on a server, which begins now and has no tests yet.
+    pub fn new(run: String, target: String) -> SuiteReport {
+        SuiteReport {
+            run,
+            target,
+            server: String::new(),
+            started: SystemTime::now(),
+            elapsed: Duration::ZERO,
+            jobs: 1,
+            shuffle: None,
+            shard: None,
+            templates: Vec::new(),
+            tests: Vec::new(),
+            stopped: None,
+            warnings: Vec::new(),
+        }
+    }
+
     /// The exit status of the command: what stopped it, else 1 if a step of a test did not hold, else that of
     /// the first test that could not be run to its end.
     pub fn exit(&self) -> Exit {

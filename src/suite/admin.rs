@@ -1,4 +1,4 @@
-//! The sessions that make and drop databases: on another database of the server, and all of one run.
+//! The sessions that make and drop databases: on another database of the server, and named like the run.
 
 use std::time::Duration;
 
@@ -39,13 +39,12 @@ impl Reach {
     }
 }
 
-/// A session on a database that is neither copied nor a copy. As long as one of a run is there, nobody takes
-/// the run for dead.
+/// A session on a database that is neither copied nor a copy. As long as the server sees one of a run, nobody
+/// takes the run for dead.
 pub struct Admin {
     connection: Connection,
-    run: String,
     retry: Policy,
-    is_joined: bool,
+    stays: bool,
 }
 
 impl Admin {
@@ -66,8 +65,7 @@ impl Admin {
                     return Err(Stop { exit: Exit::Unreachable, diagnostics: vec![pooled(&connection)] });
                 }
                 Ok(_) => {
-                    let (run, retry) = (reach.run.clone(), reach.retry);
-                    return Ok(Admin { connection, run, retry, is_joined: false });
+                    return Ok(Admin { connection, retry: reach.retry, stays: false });
                 }
                 Err(error) if matches!(sqlstate(&error), Some("3D000" | "42501" | "28000" | "08P01")) => {
                     refused.get_or_insert(trouble(&connection, &error));
@@ -84,7 +82,7 @@ impl Admin {
     /// Another one on the same database, whose clock no signal stops: what was begun is cleaned up.
     pub fn steady(reach: &Reach, database: &str) -> Admin {
         let connection = reach.connection(database, Clock::start(Duration::ZERO));
-        Admin { connection, run: reach.run.clone(), retry: reach.retry, is_joined: false }
+        Admin { connection, retry: reach.retry, stays: false }
     }
 
     /// The database it is on.
@@ -108,7 +106,7 @@ impl Admin {
             };
             if !error.leaves_session_usable() {
                 self.connection.forget();
-                self.is_joined = false;
+                self.stays = false;
             }
             let may_pass = error.class(Phase::Work) == Class::Transient;
             match attempts.next_delay().filter(|_| may_pass) {
@@ -121,9 +119,9 @@ impl Admin {
     fn try_once<T>(&mut self, work: &mut impl FnMut(&mut Databases) -> Result<T, Error>) -> Result<T, Error> {
         let session = self.connection.session(&mut |_| ())?;
         let mut databases = Databases::over(session);
-        if !self.is_joined {
-            databases.join(&self.run)?;
-            self.is_joined = true;
+        if !self.stays {
+            databases.stay()?;
+            self.stays = true;
         }
         work(&mut databases)
     }

@@ -8,6 +8,8 @@ use crate::database::session::sqlstate;
 
 /// What the names of copies begin with; the run and a number follow.
 const PREFIX: &str = "seedbed_test_";
+/// The databases that runs make and drop.
+pub const OURS: &str = "^seedbed_(test|tpl)_";
 /// What the names of kept ones begin with; the scenario's file and the run follow.
 const KEPT: &str = "seedbed_kept_";
 
@@ -60,18 +62,15 @@ pub fn kept_name(stem: &str, run: &str, number: usize) -> String {
 
 /// Drops the copies that runs have left which are dead by now.
 pub fn sweep(admin: &mut Admin, run: &str) {
-    let Ok(found) = admin.act(|databases| databases.named(PREFIX)) else { return };
+    // Others may have names that are nearly like ours.
+    let pattern = format!("^{PREFIX}[0-9a-f]{{8}}_[0-9]+$");
+    let Ok(found) = admin.act(|databases| databases.like(&pattern)) else { return };
     for found in found {
         let rest = &found.name[PREFIX.len()..];
         let Some((other, _)) = rest.split_once('_').filter(|(other, _)| *other != run) else { continue };
-        let _ = admin.act(|databases: &mut Databases| {
-            // A run that is alive has a session that is part of it.
-            if databases.try_lock(other)? {
-                let dropped = databases.drop(&found);
-                databases.unlock(other)?;
-                dropped?;
-            }
-            Ok(())
+        let _ = admin.act(|databases: &mut Databases| match databases.is_alive(other, OURS)? {
+            true => Ok(()),
+            false => databases.drop(&found),
         });
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::Base;
 use super::admin::Admin;
+use super::copy::OURS;
 use crate::database::connection::Connection;
 use crate::database::databases::{Databases, Found, Server};
 use crate::database::error::Error;
@@ -49,7 +50,8 @@ pub fn ensure(
     let version = Some(upto).filter(|upto| *upto != NEWEST);
     loop {
         let found = admin.must(|databases| find(databases, &name))?;
-        if let Some(found) = found.as_ref().filter(|found| found.is_sealed) {
+        // One that is stale may be about to be removed.
+        if let Some(found) = found.as_ref().filter(|found| !is_stale(found)) {
             touch(admin, found);
             let elapsed = started.elapsed();
             return Ok(Template { name, version, is_new: false, elapsed, migrations: Vec::new() });
@@ -68,23 +70,43 @@ pub fn ensure(
 
 /// Removes templates that nobody has used for long, and what is left of failed attempts.
 pub fn remove_stale(admin: &mut Admin) {
-    let day = day(SystemTime::now() - KEPT_FOR);
-    let Ok(found) = admin.act(|databases| databases.named(PREFIX)) else { return };
-    let is_stale = |found: &&Found| match found.comment.strip_prefix(COMMENT) {
-        Some(used) => found.is_sealed && *used < *day,
-        None => !found.is_sealed,
-    };
-    for found in found.iter().filter(is_stale) {
-        // Who makes one holds its lock; who uses one has written today's day to it.
+    let pattern = format!("^{PREFIX}[0-9a-f]{{16}}$");
+    let Ok(found) = admin.act(|databases| databases.like(&pattern)) else { return };
+    for found in found.iter().filter(|found| is_stale(found)) {
         let _ = admin.act(|databases| {
             if databases.try_lock(&found.name)? {
-                let dropped = databases.drop(found);
+                let dropped = remove(databases, &found.name);
                 databases.unlock(&found.name)?;
                 dropped?;
             }
             Ok(())
         });
     }
+}
+
+/// Removes one whose lock we hold, if it still is stale, and nobody makes it under another lock: locks of
+/// sessions on two databases do not meet.
+fn remove(databases: &mut Databases, name: &str) -> Result<(), Error> {
+    match find(databases, name)?.filter(is_stale) {
+        Some(found) if !is_being_made(databases, name)? => databases.drop(&found),
+        _ => Ok(()),
+    }
+}
+
+/// Whether one is unfinished, or nobody has used it for long.
+fn is_stale(found: &Found) -> bool {
+    let day = day(SystemTime::now() - KEPT_FOR);
+    !found.is_sealed || found.comment.strip_prefix(COMMENT).is_some_and(|used| *used < *day)
+}
+
+/// Whether a run is at work in it, and alive.
+fn is_being_made(databases: &mut Databases, name: &str) -> Result<bool, Error> {
+    for run in databases.runs(name)? {
+        if databases.is_alive(&run, OURS)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Makes it, and says what was applied; nothing if another run was faster.
@@ -95,18 +117,25 @@ fn make(
     upto: i32,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Option<Vec<Migrated>>, Stop> {
-    let begun = admin.must(|databases| {
-        if let Some(found) = find(databases, name)? {
-            if found.is_sealed {
-                return Ok(false);
+    loop {
+        let begun = admin.must(|databases| {
+            if let Some(found) = find(databases, name)? {
+                if !is_stale(&found) {
+                    return Ok(Some(false));
+                }
+                if is_being_made(databases, name)? {
+                    return Ok(None);
+                }
+                databases.drop(&found)?;
             }
-            databases.drop(&found)?;
+            databases.create(name, None)?;
+            Ok(Some(true))
+        })?;
+        match begun {
+            Some(true) => break,
+            Some(false) => return Ok(None),
+            None => base.clock.sleep(LOOKED_EVERY).map_err(|error| admin.trouble(&error))?,
         }
-        databases.create(name, None)?;
-        Ok(true)
-    });
-    if !begun? {
-        return Ok(None);
     }
     let made = base.on(name, |connection| migrate(base, connection, upto, emit)).and_then(|migrations| {
         let sealed = admin.must(|databases| {
@@ -161,7 +190,7 @@ fn migrate(
 }
 
 fn find(databases: &mut Databases, name: &str) -> Result<Option<Found>, Error> {
-    Ok(databases.named(name)?.into_iter().find(|found| found.name == name))
+    Ok(databases.like(&format!("^{name}$"))?.pop())
 }
 
 /// Notes that it is used today. Another run may do so at the very same time, which is as good.

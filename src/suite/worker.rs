@@ -93,15 +93,16 @@ impl Worker<'_> {
             self.admin.trouble(&error)
         });
         copied?;
-        let isolated = begun.elapsed();
+        let making = begun.elapsed();
         let mut test = TestReport {
             database: name.clone(),
             worker: self.number,
-            begun: begun.duration_since(self.started),
+            begun: self.started.elapsed(),
+            making,
             ..planned.blank()
         };
         self.run(planned, made.as_ref().map_or(&[], |made| &made.reports), &mut test);
-        test.elapsed = begun.elapsed() - isolated;
+        test.elapsed = begun.elapsed() - making;
         match (beginning, made) {
             (Some((_, beginning)), Some(made)) if copying > made.worth * 2 => beginning.slow(),
             (Some((_, beginning)), None) => beginning.measured(&test.steps, copying),
@@ -114,7 +115,7 @@ impl Worker<'_> {
             true => self.keep(planned, at, &mut test),
             false => self.drop(&name, &mut test),
         }
-        test.isolating = isolated + ended.elapsed();
+        test.dropping = ended.elapsed();
         Ok(test)
     }
 
@@ -235,6 +236,7 @@ pub fn as_asked(
     connection: &mut Connection,
     test: &mut TestReport,
 ) {
+    let begun = Instant::now();
     let mut run = |time: u32, done: &[StepReport]| {
         let story = Story { done, ..Story::from(planned.scenario) };
         once(base, settings, (story, &format!("{prefix}{time}")), connection)
@@ -244,8 +246,10 @@ pub fn as_asked(
         // What was done before an upgrade is of a schema that is not there any more.
         let steps = &planned.scenario.steps;
         let upgraded = steps.iter().rposition(|step| step.action.migrates().is_some()).unwrap_or(0);
+        let before = begun.elapsed();
         let report = run(2, &test.steps[..upgraded]);
         again(report, upgraded, test);
+        test.again.iter_mut().for_each(|step| step.begun += before);
     }
 }
 

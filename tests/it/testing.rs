@@ -107,8 +107,19 @@ fn an_unfinished_template_is_made_anew_and_an_old_one_removed() {
         "comment on database {name} is 'template of `seedbed test`, last used 2001-01-01'"
     ));
     let other = project(&[("migrations/V1__a.sql", &*migration("other")), ("scenarios/a.yaml", &a)]);
-    assert_eq!(test(&other, &[]).status, "0");
-    assert_eq!(server().rows(&format!("select 1 from pg_database where datname = '{name}'")), [""; 0]);
+    let is_there = || {
+        assert_eq!(test(&other, &[]).status, "0");
+        !server().rows(&format!("select 1 from pg_database where datname = '{name}'")).is_empty()
+    };
+    assert!(!is_there());
+    // What is left of a removal that was interrupted goes too, and others' databases stay.
+    assert_eq!(test(&directory, &[]).status, "0");
+    assert!(is_there());
+    server().execute(&format!("alter database {name} with is_template false"));
+    let others = ["seedbed_test_ci_main", "seedbed_tpl_mine"];
+    others.iter().for_each(|other| server().execute(&format!("create database {other}")));
+    assert!(!is_there());
+    others.iter().for_each(|other| server().execute(&format!("drop database {other}")));
 }
 
 #[test]
@@ -312,6 +323,9 @@ fn what_is_selected_is_tested_in_an_order_that_stays() {
     assert_eq!(titles(&["--rerun-failed"]), ["Beta"]);
     let over = test(&directory, &["--rerun-failed"]);
     assert_eq!((&*over.status, over.text.trim()), ("0", "nothing to test again: all held the last time"));
+    let over = test(&directory, &["--rerun-failed", "--json", "--report", "junit=r.xml"]);
+    assert_eq!(document(&over)["tests"], serde_json::json!([]));
+    assert!(std::fs::read_to_string(directory.path().join("r.xml")).unwrap().contains("</testsuites>"));
 }
 
 #[test]
@@ -335,6 +349,17 @@ fn a_report_that_cannot_be_written_is_said_before_anything_is_run() {
         std::fs::read_dir(directory.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
     assert!(files.iter().any(|name| name == "r.html"));
     assert!(!files.iter().any(|name| name.to_string_lossy().starts_with(".seedbed-report")), "{files:?}");
+    // A stream is written to, and what a link leads to is replaced.
+    std::fs::create_dir(directory.path().join("there")).unwrap();
+    std::fs::write(directory.path().join("there/r.tap"), "of yesterday").unwrap();
+    let link = directory.path().join("r.tap");
+    std::os::unix::fs::symlink("there/r.tap", &link).unwrap();
+    let output = test(&directory, &["--quiet", "--report", "json=/dev/stdout", "--report", "tap=r.tap"]);
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert!(output.text.contains("\"suite.ended\""), "{}", output.text);
+    let [from, to] = ["/dev/stdout", link.to_str().unwrap()].map(|it| std::fs::symlink_metadata(it).unwrap());
+    assert!(from.is_symlink() && to.is_symlink());
+    assert!(std::fs::read_to_string(&link).unwrap().starts_with("TAP version 13"));
 }
 
 #[test]
@@ -484,6 +509,9 @@ fn one_database_as_it_is_is_tested_in_order() {
     {
         assert_eq!(call().run(&[&["test"], &arguments[..]].concat()).status, "2");
     }
+    let unnamed = call().without("CONNECTION_STRING").run(&["test", "--isolate=none"]);
+    assert_eq!(unnamed.status, "2", "{}", unnamed.text);
+    assert!(unnamed.text.contains("none is named"), "{}", unnamed.text);
 }
 
 /// Eight at a time, and nothing is left: 1,000 runs with `SEEDBED_RUNS=1000`.
@@ -519,8 +547,11 @@ fn what_happens_is_told_to_a_collector_of_logs_while_it_happens() {
     let files = [("migrations/V1__a.sql", &*migrations), ("scenarios/a.yaml", &a), ("scenarios/b.yaml", bad)];
     let output = test(&project(&files), &["--log", "json", "--quiet", "--jobs", "1"]);
     assert_eq!(output.status, "1", "{}", output.text);
-    let lines: Vec<Value> =
-        output.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect();
+    let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
+    // Standard output has the last lines, and what did not hold.
+    let (log, rest): (Vec<&str>, Vec<&str>) = output.text.lines().partition(|it| it.starts_with('{'));
+    assert!(!rest.iter().any(|it| it.contains("expected")), "{}", output.text);
+    let lines: Vec<Value> = log.into_iter().map(line).collect();
     let told: Vec<&str> = lines.iter().map(|line| line["event.name"].as_str().unwrap()).collect();
     assert_eq!(
         told,

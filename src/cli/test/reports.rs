@@ -1,8 +1,8 @@
 //! The reports that are asked for: each is written when all is over, beside its place first, and then moved
 //! there: whoever looks finds a whole one or none.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -60,7 +60,7 @@ impl Wanted {
 }
 
 /// The reports of a suite that is about to begin.
-pub struct Reports(Vec<(Wanted, Option<NamedTempFile>)>);
+pub struct Reports(Vec<(Wanted, Option<Begun>)>);
 
 impl Reports {
     /// Makes sure that they can be written.
@@ -87,11 +87,7 @@ impl Reports {
                     Diagnostic::error(format!("two reports go to `{shown}`")).help("name two files"),
                 );
             }
-            let begun = match file.is_dir() {
-                true => Err(std::io::Error::from(std::io::ErrorKind::IsADirectory)),
-                false => begin(file),
-            };
-            match begun {
+            match Begun::at(file) {
                 Ok(begun) => reports.push((one.clone(), Some(begun))),
                 Err(error) => {
                     return refuse(
@@ -123,10 +119,7 @@ impl Reports {
                     github::summary(report, &censored)
                 }
             };
-            let written = match (begun, &wanted.file) {
-                (Some(begun), Some(file)) => finish(begun, file, &text),
-                _ => append(&text),
-            };
+            let written = begun.map_or_else(|| append(&text), |begun| begun.finish(&text));
             if let Err(error) = written {
                 let file =
                     wanted.file.map_or("GITHUB_STEP_SUMMARY".to_owned(), |it| it.display().to_string());
@@ -139,35 +132,57 @@ impl Reports {
     }
 }
 
-fn begin(file: &Path) -> std::io::Result<NamedTempFile> {
-    let directory = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::Builder::new().prefix(".seedbed-report").tempfile_in(directory)
+/// A report whose place was found good.
+enum Begun {
+    /// It is moved to its place when it is whole.
+    Beside(NamedTempFile, PathBuf),
+    /// What is there is no file of its own, like `/dev/stdout` or a pipe, and is written to.
+    Stream(File),
 }
 
-/// A device, like `/dev/stdout`, is written to; a file is replaced.
-fn finish(mut begun: NamedTempFile, file: &Path, text: &str) -> std::io::Result<()> {
-    if file.exists() && !file.is_file() {
-        return OpenOptions::new().write(true).open(file)?.write_all(text.as_bytes());
+impl Begun {
+    fn at(file: &Path) -> io::Result<Begun> {
+        let is_stream = ["/dev", "/proc"].iter().any(|parent| file.starts_with(parent))
+            || file.metadata().is_ok_and(|it| !it.is_file() && !it.is_dir());
+        if is_stream {
+            return OpenOptions::new().append(true).open(file).map(Begun::Stream);
+        }
+        if file.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        // A link stays, and what it leads to is replaced.
+        let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+        let directory = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let begun = tempfile::Builder::new().prefix(".seedbed-report").tempfile_in(directory)?;
+        Ok(Begun::Beside(begun, file))
     }
-    begun.write_all(text.as_bytes())?;
-    readable(begun.path())?;
-    begun.persist(file).map(drop).map_err(|error| error.error)
+
+    fn finish(self, text: &str) -> io::Result<()> {
+        match self {
+            Begun::Stream(mut stream) => stream.write_all(text.as_bytes()),
+            Begun::Beside(mut begun, file) => {
+                begun.write_all(text.as_bytes())?;
+                readable(begun.path())?;
+                begun.persist(file).map(drop).map_err(|error| error.error)
+            }
+        }
+    }
 }
 
 /// A temporary file is its owner's alone; a report is for whoever may read files that are made here.
 #[cfg(unix)]
-fn readable(path: &Path) -> std::io::Result<()> {
+fn readable(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn readable(_: &Path) -> std::io::Result<()> {
+fn readable(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
 /// Adds a page to the summary of a job, where there is one.
-fn append(text: &str) -> std::io::Result<()> {
+fn append(text: &str) -> io::Result<()> {
     let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else {
         return Ok(());
     };

@@ -1,15 +1,14 @@
 //! What a person sees of a suite: its tests in their order, and a line that moves.
 
 use std::io::IsTerminal;
-use std::time::SystemTime;
 
 use crate::cli::options::{Log, Options};
 use crate::cli::out;
-use crate::cli::terminal::{Spinner, print_diagnostics, print_json};
+use crate::cli::terminal::{Spinner, print_diagnostics, print_json, print_log, print_warnings};
 use crate::project::diagnostic::Diagnostic;
 use crate::report::event::Event;
 use crate::report::suite::{SuiteReport, TestReport, Verdict, text};
-use crate::report::{json, log, text as words};
+use crate::report::{json, text as words};
 use crate::suite::Told;
 use crate::suite::plan::Planned;
 
@@ -50,7 +49,7 @@ impl<'a> Watch<'a> {
     /// Shows warnings about the project.
     pub fn warn(&self, warnings: &[Diagnostic]) {
         if !self.options.json {
-            print_diagnostics(warnings);
+            print_warnings(self.options, warnings, &self.run);
         }
     }
 
@@ -78,8 +77,7 @@ impl<'a> Watch<'a> {
     /// Writes a line for a collector of logs, if there is one.
     fn log(&self, event: &Event) {
         if self.options.log == Log::Json {
-            let time = humantime::format_rfc3339_micros(SystemTime::now()).to_string();
-            out::error_json(&format!("{}\n", log::line(event, &time, &self.run)));
+            print_log(event, &self.run);
         }
     }
 
@@ -107,10 +105,10 @@ impl<'a> Watch<'a> {
         self.say(None);
         let gap = if std::mem::take(&mut self.is_apart) { "\n" } else { "" };
         out::coloured(&format!("{gap}{}", text::test(test, self.title_width)));
-        for step in test.all_steps().filter(|step| is_failed || !step.diagnostics.is_empty()) {
-            print_diagnostics(&step.diagnostics);
+        if self.options.log == Log::Text {
+            test.all_steps().for_each(|step| print_diagnostics(&step.diagnostics));
+            print_diagnostics(&test.problems);
         }
-        print_diagnostics(&test.problems);
         self.is_apart = is_failed || !test.problems.is_empty();
     }
 

@@ -162,7 +162,7 @@ impl Page<'_> {
         }
         let rows = tests.iter().take(SLOWEST).map(|test| {
             let [name, file] = [&test.name(), &test.file].map(|it| cell(&line(it, self.censor)));
-            format!("| {name} | {file} | {} | {} |\n", duration(test.elapsed), duration(test.isolating))
+            format!("| {name} | {file} | {} | {} |\n", duration(test.elapsed), duration(test.isolating()))
         });
         let rows: String = rows.collect();
         self.add(&format!(

@@ -68,7 +68,7 @@ fn facts(test: &TestReport, words: &Words) -> Markup {
         p .about {
             @if !test.database.is_empty() { "Database " code { (words.say(&test.database)) } " · " }
             "worker " (test.worker + 1) " · began at " (duration(test.begun))
-            @if !test.isolating.is_zero() { " · " (duration(test.isolating)) " for its database" }
+            @if !test.isolating().is_zero() { " · " (duration(test.isolating())) " for its database" }
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn draw(report: &SuiteReport, words: &Words) -> Markup {
     for (number, test) in report.tests.iter().enumerate().filter(|(_, test)| test.exit.is_some()) {
         lanes.entry(test.worker).or_default().push((number, test));
     }
-    let ends = report.tests.iter().map(|test| test.begun + busy(test));
+    let ends = report.tests.iter().map(|test| test.begun + test.elapsed + test.dropping);
     let all = ends.chain([report.elapsed]).max().unwrap_or_default().max(Duration::from_micros(1));
     let ticks = ticks(all);
     html! {
@@ -77,7 +77,7 @@ fn lane(
 fn bar(number: usize, test: &TestReport, all: Duration, words: &Words) -> Markup {
     let part = |time: Duration| time.as_secs_f64() / all.as_secs_f64() * 100.0;
     let start = part(test.begun).min(100.0 - PART_MIN);
-    let isolating = part(test.isolating);
+    let (making, dropping) = (part(test.making), part(test.dropping));
     let running = part(test.elapsed).max(PART_MIN);
     let verdict = test.verdict();
     let (sign, name) = mark::of_test(verdict);
@@ -87,17 +87,19 @@ fn bar(number: usize, test: &TestReport, all: Duration, words: &Words) -> Markup
     html! {
         a href={ "#" (test::id(number)) } tabindex="-1" {
             title { (sign) " " (words.say(&test.name())) ", " (duration(test.elapsed)) }
-            @if isolating > 0.0 {
-                rect .isolating x=(percent(start)) width=(percent(isolating)) y="8" height="6" {}
+            @for (from, width) in [((start - making).max(0.0), making), (start + running, dropping)] {
+                @if width > 0.0 {
+                    rect .isolating x=(percent(from)) width=(percent(width)) y="8" height="6" {}
+                }
             }
-            rect .(name) x=(percent(start + isolating)) width=(percent(running)) y=(top) height=(height) rx="2" {}
+            rect .(name) x=(percent(start)) width=(percent(running)) y=(top) height=(height) rx="2" {}
         }
     }
 }
 
 /// How long a test kept its worker busy.
 fn busy(test: &TestReport) -> Duration {
-    test.elapsed + test.isolating
+    test.elapsed + test.isolating()
 }
 
 fn percent(part: f64) -> String {

@@ -135,3 +135,51 @@ fn a_second_signal_ends_a_suite_at_once_and_the_next_one_cleans_up() {
     assert_eq!(output.status, "0", "{}", output.text);
     assert_eq!(server.rows(COPIES), [""; 0]);
 }
+
+#[test]
+fn there_are_no_more_jobs_than_the_server_has_connections_for() {
+    let directory = project(&[(
+        "scenarios/a.yaml",
+        "scenario: A\nsteps: [{assert: One, query: \"select 1 from pg_sleep(0.05)\", value: 1}]\n",
+    )]);
+    let server = Server::new(&["fsync=off", "max_connections=10"]);
+    let output = test(directory.path(), &server, &["--jobs", "20", "--repeat", "40", "--json"]).finish();
+    assert_eq!(output.status, "0", "{}", output.text);
+    let report: Value = serde_json::from_str(&output.text).unwrap();
+    assert_eq!(report["jobs"], 3, "{report:#}");
+}
+
+#[test]
+fn runs_on_two_databases_leave_each_other_alone() {
+    let slow = "scenario: Slow\nsteps: [{assert: One, query: \"select 1 from pg_sleep(2)\", value: 1}]\n";
+    let quick = "scenario: Quick\nsteps: [{assert: One, query: select 1, value: 1}]\n";
+    let migration = "create table t (id int); select pg_sleep(1);";
+    let directory = project(&[
+        ("migrations/V1__t.sql", migration),
+        ("scenarios/quick.yaml", quick),
+        ("scenarios/slow.yaml", slow),
+    ]);
+    let server = Server::new(&["fsync=off"]);
+    server.execute("create role app createdb login");
+    for name in ["one", "two"] {
+        server.execute(&format!("create database {name} owner app"));
+    }
+    // So they meet on no database that they have in common.
+    for name in ["postgres", "template1"] {
+        server.execute(&format!("revoke connect on database {name} from public"));
+    }
+    let start = |name: &str, scenario: &str| {
+        Seedbed::new(directory.path()).start(&["test", scenario, "--url", &server.url_of("app", name)])
+    };
+    let first = start("one", "slow");
+    wait_for(|| server.rows("select 1 from pg_stat_activity where wait_event = 'PgSleep'").pop());
+    // It finds the template unfinished, then that there is one, and the copy of the other one in use.
+    for _ in 0..2 {
+        let output = start("two", "quick").finish();
+        assert_eq!(output.status, "0", "{}", output.text);
+    }
+    let output = first.finish();
+    assert_eq!(output.status, "0", "{}", output.text);
+    assert_eq!(server.rows(COPIES), [""; 0]);
+    assert_eq!(server.rows(TEMPLATE).len(), 1);
+}

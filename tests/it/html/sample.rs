@@ -275,7 +275,8 @@ fn test(title: &str, file: &str, worker: usize, begun: u64, mut steps: Vec<StepR
         worker,
         begun: ms(begun),
         elapsed,
-        isolating: ms(48),
+        making: ms(36),
+        dropping: ms(12),
         ..reported::test(title, file, Some(Exit::Held), steps)
     }
 }

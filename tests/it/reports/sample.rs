@@ -69,7 +69,8 @@ fn test(title: &str, file: &str, exit: Option<Exit>, steps: Vec<StepReport>) -> 
         database: "seedbed_t0123_1".to_owned(),
         begun: ms(200),
         elapsed: ms(40),
-        isolating: ms(90),
+        making: ms(60),
+        dropping: ms(30),
         ..reported::test(title, file, exit, steps)
     }
 }
@@ -200,7 +201,8 @@ pub fn not_begun() -> [TestReport; 2] {
         database: String::new(),
         begun: Duration::ZERO,
         elapsed: Duration::ZERO,
-        isolating: Duration::ZERO,
+        making: Duration::ZERO,
+        dropping: Duration::ZERO,
         ..test(title, "scenarios/later.yml", None, steps)
     };
     [blank("Later", steps), blank("Empty", Vec::new())]
