@@ -333,6 +333,17 @@ pub struct Judgement {
     pub captured: Option<Captured>,
     /// How its step can be written anew, so that it ends as it is expected to.
     pub rewrite: Option<Rewrite>,
+    /// Whether it has written something, which is kept if this end is accepted. One that has not keeps
+    /// nothing, not even what a trigger made of its attempt.
+    pub has_written: bool,
+}
+
+impl Judgement {
+    /// An end of which nothing more is to be said.
+    pub fn of(outcome: Outcome) -> Judgement {
+        let has_written = outcome.has_written();
+        Judgement { outcome, detail: None, problem: None, captured: None, rewrite: None, has_written }
+    }
 }
 
 /// How a step can be written anew. It takes time to find out, so it is asked for where it is wanted.

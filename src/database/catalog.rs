@@ -268,7 +268,10 @@ where d.adrelid = any (current_setting('seedbed.tables')::oid[]);
 select 'key', i.indrelid, i.indexrelid::regclass, i.indisprimary, i.indkey::text, i.indnkeyatts
 from pg_catalog.pg_index i
 where i.indrelid = any (current_setting('seedbed.tables')::oid[]) and i.indisunique
-  and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null;
+  and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null
+  and not exists (select from unnest(i.indkey::int2[], i.indcollation::oid[]) u(number, coll)
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number and a.attcollation <> u.coll
+    join pg_catalog.pg_collation k on k.oid in (a.attcollation, u.coll) and not k.collisdeterministic);
 select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text, k.oid, k.conparentid
 from pg_catalog.pg_constraint k
 where k.conrelid = any (current_setting('seedbed.tables')::oid[]) and k.contype = 'f';
@@ -276,8 +279,12 @@ select distinct 'partition', t.oid, k.confrelid
 from unnest(current_setting('seedbed.tables')::oid[]) t(oid), pg_partition_tree(t.oid) p
   join pg_catalog.pg_constraint k on k.conrelid = p.relid
 where p.level > 0 and k.contype = 'f' and k.conparentid = 0;
-select 'trigger', t.tgrelid, t.tgtype & 2 = 2 from pg_catalog.pg_trigger t
-where t.tgrelid = any (current_setting('seedbed.tables')::oid[]) and not t.tgisinternal and t.tgtype & 4 = 4";
+select distinct 'trigger', x.oid, t.tgtype & 6 = 6
+from unnest(current_setting('seedbed.tables')::oid[]) x(oid) left join lateral pg_partition_tree(x.oid) p on true
+  join pg_catalog.pg_trigger t on t.tgrelid in (x.oid, p.relid)
+where not t.tgisinternal and t.tgtype & 20 <> 0
+union all select 'trigger', c.oid, false from pg_catalog.pg_class c
+where c.oid = any (current_setting('seedbed.tables')::oid[]) and c.relhasrules and c.relkind in ('r', 'p')";
 
 /// Unique indexes by name, with the columns that their expressions and conditions speak of.
 const INDEXES: &str = "select i.indrelid, c.relname,

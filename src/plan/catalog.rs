@@ -45,7 +45,7 @@ pub struct Table {
     pub is_secured: bool,
     /// Whether a BEFORE INSERT trigger may fill in what a row leaves out.
     pub has_insert_trigger: bool,
-    /// Whether any trigger fires when a row is inserted.
+    /// Whether a trigger fires when a row is inserted or updated, in a partition too, or a rule is there.
     pub has_trigger: bool,
 }
 

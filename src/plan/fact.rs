@@ -76,23 +76,11 @@ pub fn judgement(told: Vec<Told>) -> Judgement {
     let first = failures.next();
     let more = failures.count();
     match first {
-        None => Judgement {
-            outcome: Outcome::Held,
-            detail: Some(all),
-            problem: None,
-            captured: None,
-            rewrite: None,
-        },
+        None => Judgement { detail: Some(all), ..Judgement::of(Outcome::Held) },
         Some(problem) => {
             let problem =
                 if more > 0 { problem.note(format!("{more} more of {all} differ")) } else { problem };
-            Judgement {
-                outcome: Outcome::Differs,
-                detail: None,
-                problem: Some(problem),
-                captured: None,
-                rewrite: None,
-            }
+            Judgement { problem: Some(problem), ..Judgement::of(Outcome::Differs) }
         }
     }
 }

@@ -193,8 +193,11 @@ fn value(reading: &mut Reading, cell: &Cell) -> Node {
     let span = cell.span();
     let content = match cell.text.as_str() {
         "" => Content::Empty,
-        "null" | "~" => Content::Null,
-        "true" | "false" => Content::Scalar(cell.text.clone(), Scalar::Bool),
+        // As YAML has them.
+        "null" | "Null" | "NULL" | "~" => Content::Null,
+        "true" | "True" | "TRUE" | "false" | "False" | "FALSE" => {
+            Content::Scalar(cell.text.clone(), Scalar::Bool)
+        }
         text if text.starts_with(['\'', '"', '[', '{']) => return flow(reading, cell),
         text if serde_json::from_str::<serde_json::Number>(text).is_ok() => {
             Content::Scalar(text.to_owned(), Scalar::Number)

@@ -10,7 +10,7 @@ use super::instruction::Instruction;
 use super::outside::Outside;
 use super::reading::Reading;
 use super::source::{Place, Span};
-use super::yaml::{Content, Entry, Node};
+use super::yaml::{Content, Entry, Node, Scalar};
 
 /// The key of a map that stands for a value.
 pub const REF: &str = "$ref";
@@ -80,7 +80,7 @@ impl Unknown {
 
 /// What stands for a value that is not known yet: a scalar that most readers take.
 fn unknown() -> Content {
-    Content::Scalar("1".to_owned(), super::yaml::Scalar::Number)
+    Content::Scalar("1".to_owned(), Scalar::Number)
 }
 
 /// The name that a node refers to, if it is nothing but that.
@@ -115,7 +115,7 @@ impl Values {
             let content = match &self.outside {
                 Some(outside) => {
                     let text = outside.variable(&variable, place.clone())?;
-                    Content::Scalar(text, super::yaml::Scalar::Text)
+                    Content::Scalar(text, Scalar::Text)
                 }
                 None => unknown(),
             };
@@ -251,10 +251,10 @@ pub fn variables(reading: &mut Reading, node: Node, given: &BTreeMap<String, Str
             continue;
         }
         let value = match given.get(&entry.key) {
-            Some(text) => Node {
-                content: Content::Scalar(text.clone(), super::yaml::Scalar::Text),
-                span: entry.value.span,
-            },
+            Some(text) => {
+                let scalar = instead(&entry.value, text);
+                Node { content: Content::Scalar(text.clone(), scalar), span: entry.value.span }
+            }
             None => {
                 check(reading, &entry);
                 entry.value
@@ -263,6 +263,17 @@ pub fn variables(reading: &mut Reading, node: Node, given: &BTreeMap<String, Str
         named.insert(entry.key, value);
     }
     named
+}
+
+/// What a text is that is given in place of a value: a number or a truth value where that is one, else a text.
+fn instead(value: &Node, text: &str) -> Scalar {
+    match &value.content {
+        Content::Scalar(_, Scalar::Number) if serde_json::from_str::<serde_json::Number>(text).is_ok() => {
+            Scalar::Number
+        }
+        Content::Scalar(_, Scalar::Bool) if matches!(text, "true" | "false") => Scalar::Bool,
+        _ => Scalar::Text,
+    }
 }
 
 /// Notes what cannot be a value.

@@ -101,19 +101,22 @@ fn transaction<'b>(
             return Ok(Err(wrong));
         }
     };
-    if judgement.outcome.has_written() {
+    if judgement.has_written {
         session.note_written();
     }
     if expects_refusal {
         // What would be refused at the commit is refused here.
-        if judgement.outcome.has_written() {
+        if judgement.has_written {
             let limit = session.limits.statement;
             session.simple("set constraints all immediate".to_owned(), limit).map_err(Failure::Work)?;
         }
         session.leave();
         return Ok(Ok((judgement, None)));
     }
-    if let Some(capture) = is_asked(false) {
+    // Where nothing was found, a row that looks like it is another one.
+    let has_row =
+        !matches!(judgement.outcome, Outcome::NotFound | Outcome::ParentNotFound | Outcome::ParentAmbiguous);
+    if let Some(capture) = is_asked(false).filter(|_| has_row) {
         match capture_row(session, capture)? {
             Ok(row) => captured = row,
             Err(problem) => {
@@ -125,7 +128,7 @@ fn transaction<'b>(
     judgement.captured = judgement.captured.or(captured);
     let is_refusal = batch.refusals.iter().any(|(_, outcome)| *outcome == judgement.outcome);
     let is_accepted = step.expect.accepts(judgement.outcome) && !is_refusal;
-    if !is_accepted || !judgement.outcome.has_written() {
+    if !is_accepted || !judgement.has_written {
         session.leave();
         return Ok(Ok((permitted(batch, step, judgement, &Written::nothing()), None)));
     }
@@ -170,12 +173,12 @@ fn permitted(batch: &Batch, step: &Step, judgement: Judgement, written: &Written
     let judge = batch.permits.as_ref().filter(|_| step.expect.accepts(judgement.outcome));
     let Some(problem) = judge.and_then(|judge| judge(written)) else { return judgement };
     let word = judgement.outcome.word();
-    let note = match judgement.outcome.has_written() {
+    let note = match judgement.has_written {
         true => "what it wrote was rolled back".to_owned(),
         false => format!("it ended as `{word}`, which keeps nothing"),
     };
     let (outcome, problem) = (Outcome::WroteOtherwise, Some(problem.note(note)));
-    Judgement { outcome, detail: None, problem, captured: None, rewrite: None }
+    Judgement { problem, ..Judgement::of(outcome) }
 }
 
 /// Why nobody knows what a step has written.
@@ -239,5 +242,5 @@ fn begin(
     let answer = session.begin(batch.access, first, &last)?;
     let is_over = answer.iter().any(|row| text(row, 0) == "shortcut");
     let (outcome, detail) = (shortcut.outcome, Some(shortcut.detail.to_owned()));
-    Ok(is_over.then_some(Judgement { outcome, detail, problem: None, captured: None, rewrite: None }))
+    Ok(is_over.then_some(Judgement { detail, ..Judgement::of(outcome) }))
 }

@@ -65,13 +65,7 @@ pub fn judgement(server: &ServerError) -> Judgement {
         (Some(of), _) | (None, Some(of)) => format!("{name}, {of}"),
         (None, None) => name.to_owned(),
     };
-    Judgement {
-        outcome: Outcome::Refused,
-        detail: Some(detail),
-        problem: None,
-        captured: None,
-        rewrite: None,
-    }
+    Judgement { detail: Some(detail), ..Judgement::of(Outcome::Refused) }
 }
 
 /// A step whose error is another one than it expects.

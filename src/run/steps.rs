@@ -217,10 +217,12 @@ impl Run<'_> {
 
 /// Why a step is not run, if what it depends on is not so.
 fn unmet(condition: &Condition, reports: &[StepReport]) -> Option<String> {
-    let report = reports.get(condition.step)?;
-    if report.end.outcome().is_some_and(|outcome| condition.outcomes.contains(&outcome)) {
-        return None;
-    }
+    let is_so = |end: End| match end {
+        // It was undone.
+        End::Refused(outcome) if outcome.has_written() => false,
+        end => end.outcome().is_some_and(|outcome| condition.outcomes.contains(&outcome)),
+    };
+    let report = reports.get(condition.steps.clone())?.iter().find(|report| !is_so(report.end))?;
     let name = &condition.name.text;
     Some(match report.end {
         End::Skipped | End::NotRun => format!("`{name}` was {}", report.end.word()),

@@ -137,7 +137,7 @@ fn script<'b>(
         }
     }
     let detail = (statements.len() > 1).then(|| count(statements.len(), "statement"));
-    Ok(Ok(Judgement { outcome, detail, problem: None, captured: None, rewrite: None }))
+    Ok(Ok(Judgement { detail, ..Judgement::of(outcome) }))
 }
 
 /// Asks what may be enough.
@@ -188,11 +188,5 @@ fn refusal(batch: &Batch, error: &Error) -> Option<Judgement> {
     let (_, outcome) = batch.refusals.iter().find(|(state, _)| *state == server.sqlstate)?;
     let mut problem = Diagnostic::failed(server.message.clone());
     problem.notes.extend(server.detail.clone());
-    Some(Judgement {
-        outcome: *outcome,
-        detail: server.constraint.clone(),
-        problem: Some(problem),
-        captured: None,
-        rewrite: None,
-    })
+    Some(Judgement { detail: server.constraint.clone(), problem: Some(problem), ..Judgement::of(*outcome) })
 }

@@ -79,7 +79,8 @@ impl<'c> Load<'c> {
     ) -> Load<'c> {
         let mut load = Load::without_rows(number, table, place, identity);
         load.places = Places::InFile(bulk.clone());
-        let mut shapes: Vec<Vec<String>> = Vec::new();
+        // Two rows are alike where the same columns come from the file, and the same from the defaults.
+        let mut shapes: Vec<(Vec<String>, Vec<bool>)> = Vec::new();
         let mut picks: Vec<ndjson::Pick> = Vec::new();
         for layout in &bulk.layouts {
             let mut wrong = Vec::new();
@@ -95,7 +96,8 @@ impl<'c> Load<'c> {
                 continue;
             }
             let (paths, columns) = paths(layout, &targets);
-            let shape: Vec<String> = targets.iter().map(Target::shape).collect();
+            let from_file = columns.iter().map(Option::is_some).collect();
+            let shape = (targets.iter().map(Target::shape).collect(), from_file);
             let known = shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
                 let mut targets = targets;
                 let mut at = 0;

@@ -66,6 +66,8 @@ pub enum ObstacleKind {
     ParentMissing,
     /// A reference to several rows.
     ParentAmbiguous,
+    /// A reference by what changes at the same time.
+    ParentChanging,
     /// Two rows with the same key.
     Duplicate,
     /// A value that its type would cut or round.
@@ -198,7 +200,9 @@ impl Finding {
         for row in answer {
             let what = text(row, 0);
             let found = match what {
-                "missing" | "ambiguous" => self.load(row).and_then(|load| load.unfound(what, row)),
+                "missing" | "ambiguous" | "changing" => {
+                    self.load(row).and_then(|load| load.unfound(what, row))
+                }
                 "inexact" => self.load(row).and_then(|load| load.inexact(row)),
                 "duplicate" => self.duplicate(row),
                 "too_many" => self.load(row).and_then(|load| load.too_many(row)),

@@ -11,7 +11,7 @@ use crate::project::bulk::Bulk;
 use crate::project::diagnostic::{Diagnostic, did_you_mean};
 use crate::project::fixture::exact::{DeleteMax, Exact, Scope};
 use crate::project::fixture::{Fixture, Mode, place};
-use crate::project::source::{Name, Place, Source};
+use crate::project::source::{Name, Place, Source, Span};
 use crate::project::value::Row;
 
 /// Which rows of a fixture are taken.
@@ -134,7 +134,15 @@ pub fn load<'c>(
     if let (Mode::Exact, Some((exact, source))) = (mode, fixture.said(|it| it.exact.as_ref())) {
         load.removal = Some(removal(exact, table, Resolver { source, ..resolver }, problems));
     }
-    if let (Some(key), Rule::KeyIsMissing, true) = (written, rule, problems.len() == before) {
+    let key = said.and_then(|(part, source)| {
+        let span = match (part.key.as_deref(), &part.key_index) {
+            (Some([first, .., last]), _) => Span { start: first.span.start, end: last.span.end },
+            (Some([only]), _) | (_, Some(only)) => only.span,
+            _ => return None,
+        };
+        Some((span, source))
+    });
+    if let (Some(key), Rule::KeyIsMissing, true) = (key, rule, problems.len() == before) {
         load.check_key(key, problems);
     }
     Ok(Some(load))

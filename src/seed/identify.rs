@@ -110,11 +110,12 @@ fn raised(loads: &[Load], table: &Table, lookups: &Lookups) -> Option<String> {
     Some(format!("raised_{} as materialized (\n  {selects}\n)", table.oid))
 }
 
-/// Raises a sequence to the highest `id` among rows, if it is lower and reaches that far.
+/// Raises a sequence to the highest `id` among rows, if it is lower and reaches that far. It is looked at when
+/// that is known, and not before: others draw from it meanwhile.
 pub fn raise(sequence: &str, rows: &str) -> String {
     let name = literal(sequence);
     format!(
-        "select case when g.most > s.last then setval({name}::regclass, g.most) end as raised\n  from (\n    select max(g.id) as most from ({rows}) g\n    join pg_catalog.pg_sequence q on q.seqrelid = {name}::regclass and q.seqincrement > 0 and g.id between q.seqmin and q.seqmax\n  ) g, (select case when is_called then last_value else last_value - 1 end as last from {sequence}) s"
+        "select case when g.most > (select case when s.is_called then s.last_value else s.last_value - 1 end from {sequence} s where g.most is not null) then setval({name}::regclass, g.most) end as raised\n  from (\n    select max(g.id) as most from ({rows}) g\n    join pg_catalog.pg_sequence q on q.seqrelid = {name}::regclass and q.seqincrement > 0 and g.id between q.seqmin and q.seqmax\n  ) g"
     )
 }
 

@@ -46,7 +46,7 @@ pub fn intake(load: &Load, group: &Group, file: &FileRows, lookups: &Lookups) ->
         staged: staged.iter().map(|(number, _)| format!("c{number}")).collect(),
         // Nothing is known of the temporary table yet, which misleads the server into sorting all of it.
         create: format!(
-            "set local enable_mergejoin = off; set local jit = off; set local random_page_cost = 1.1;\nselect set_config('work_mem', '{WORK_MEMORY}', true) where pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('{WORK_MEMORY}');\ncreate temporary table {name} ({}) on commit drop",
+            "set local enable_mergejoin = off; set local jit = off; set local random_page_cost = 1.1;\nselect set_config('work_mem', '{WORK_MEMORY}', true) where pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('{WORK_MEMORY}');\ndrop table if exists {name};\ncreate temporary table {name} ({}) on commit drop",
             columns.join(", ")
         ),
         copy: format!("copy {name} from stdin (format csv)"),

@@ -296,15 +296,13 @@ impl<'c> Load<'c> {
 
     /// Notes columns of a written key that rows leave to the server: it would make up another value
     /// on every run, and the row would never be found again.
-    pub fn check_key(&self, (key, source): (&[Name], &Arc<Source>), problems: &mut Vec<Diagnostic>) {
-        let span = match key {
-            [first, .., last] => Span { start: first.span.start, end: last.span.end },
-            _ => key.first().map_or(self.place.span, |only| only.span),
-        };
+    pub fn check_key(&self, (span, source): (Span, &Arc<Source>), problems: &mut Vec<Diagnostic>) {
         for name in &self.key {
             let Some(column) = self.table.column(name) else { continue };
-            let is_made_up = column.is_assigned_by_server();
-            let may_be_filled_in = self.table.has_insert_trigger && column.default.is_none();
+            // What an index is on need not be given, nor what it is generated from.
+            let is_of_index = self.index.is_some();
+            let is_made_up = column.is_assigned_by_server() && !(is_of_index && column.generated);
+            let may_be_filled_in = !is_of_index && self.table.has_insert_trigger && column.default.is_none();
             if !is_made_up && !may_be_filled_in {
                 continue;
             }

@@ -136,8 +136,8 @@ impl<'c> Lookups<'c> {
                 })
                 .collect();
             joins.push_str(&format!(
-                "\n  left join lateral (\n    select count(*) as n, {results} from {} p where {}\n  ) as t{number} on true",
-                find.parent.sql(), conditions.join(" and ")
+                "\n  left join lateral (\n    select count(*) as n, {results} from {} p where {}{}\n  ) as t{number} on true",
+                find.parent.sql(), conditions.join(" and "), can_be_referred_to(find)
             ));
             if self.needed.contains_key(&find.parent.oid) {
                 joins.push_str(
@@ -171,8 +171,10 @@ impl<'c> Lookups<'c> {
             false => (format!(" group by {}", numbers.join(", ")), same.join(" and ")),
         };
         format!(
-            "\n  left join (\n    select count(*) as n, {results}{selected} from added_{} p where p.is_new{is_null}{groups}\n  ) as m{} on {same}",
-            find.parent.oid, find.number
+            "\n  left join (\n    select count(*) as n, {results}{selected} from added_{} p where p.is_new{is_null}{}{groups}\n  ) as m{} on {same}",
+            find.parent.oid,
+            can_be_referred_to(find),
+            find.number
         )
     }
 
@@ -375,4 +377,10 @@ fn wanted(target: &Target) -> String {
             format!("its {} having {}", lookup.parent.name, inner.join(" and "))
         }
     }
+}
+
+/// Which parents a child can refer to: one with NULL where the reference leads refers to nobody, or to whoever
+/// else has none.
+fn can_be_referred_to(find: &Find) -> String {
+    find.parent_columns.iter().map(|column| format!(" and p.{} is not null", identifier(column))).collect()
 }

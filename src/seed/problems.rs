@@ -50,6 +50,7 @@ pub fn possible(loads: &[Load], scopes: &[Option<String>], lookups: &Lookups) ->
             }
             for find in &lookups.groups[&group.suffix].finds {
                 selects.push(unfound(load, group, group_number, find, lookups));
+                selects.extend(changing(load, group, group_number, find, (loads, lookups)));
             }
             if let Some(predicate) = load.index.and_then(|index| index.predicate.as_ref()) {
                 let values = key_values(load, group, lookups, "x", false);
@@ -143,6 +144,51 @@ fn unfound(load: &Load, group: &Group, group_number: usize, find: &Find, lookups
         group.suffix,
         only_new(load)
     )
+}
+
+/// Rows that refer to a parent by what this very statement changes in it: by what it was or by what it will be.
+/// A lookup sees the table as it was, and another run would see it as it is then.
+fn changing(
+    load: &Load,
+    group: &Group,
+    group_number: usize,
+    find: &Find,
+    (loads, lookups): (&[Load], &Lookups),
+) -> Vec<String> {
+    let mut selects = Vec::new();
+    let is_updated = |parent: &&Load| parent.table.oid == find.parent.oid && parent.updates.is_some();
+    for parent in loads.iter().filter(is_updated) {
+        for rows in parent.groups.iter().filter(|rows| !rows.is_removed) {
+            for (column, operand) in &find.conditions {
+                let sought = match operand {
+                    Operand::Null => continue,
+                    Operand::Leaf(number) => format!("x.c{number}"),
+                    Operand::Made(number) => format!("x.e{number}"),
+                    Operand::Found(number, at) => format!("x.r{number}_v{at}"),
+                };
+                let Some(value) = value_of(parent, rows, lookups, &column.name) else { continue };
+                if !parent.is_updated(rows, column) {
+                    continue;
+                }
+                let (was, will) = (format!("t.{}", identifier(&column.name)), format!("y.{value}"));
+                let sought = column.comparable(&sought);
+                selects.push(format!(
+                    "select 'changing', {}, x.n, '{group_number}.{}', null from resolved_{} x where {}exists (\n    select from resolved_{} y join {} t on {}\n    where not y.is_new and {} and ({} = {sought} or {} = {sought}))",
+                    load.number,
+                    find.number,
+                    group.suffix,
+                    only_new(load),
+                    rows.suffix,
+                    parent.table.sql(),
+                    same_key(parent, rows, lookups, "y", false),
+                    column.differs(&was, &will),
+                    column.comparable(&was),
+                    column.comparable(&will),
+                ));
+            }
+        }
+    }
+    selects
 }
 
 /// The condition under which a file's row refers to anybody: not all of what would name its parent is NULL.

@@ -35,11 +35,13 @@ pub fn number(loads: &mut [Load]) {
     }
 }
 
-/// The loads that must not come behind a load: those of its parents, and those that may let go of rows which
-/// it deletes.
+/// The loads that must not come behind a load: those of its parents, those that may let go of rows which it
+/// deletes, and those of its own table, which have to agree with it.
 fn before(load: &Load, loads: &[Load]) -> Vec<usize> {
     let is_before = |(_, other): &(usize, &Load)| {
-        other.number != load.number && (refers(load, other) || refers(other, load) && lets_go(other, load))
+        let is_same_table = other.table.oid == load.table.oid;
+        other.number != load.number
+            && (is_same_table || refers(load, other) || refers(other, load) && lets_go(other, load))
     };
     loads.iter().enumerate().filter(is_before).map(|(at, _)| at).collect()
 }

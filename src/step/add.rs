@@ -185,7 +185,7 @@ impl Add {
 }
 
 fn nothing() -> Judgement {
-    Judgement { outcome: Outcome::Present, detail: None, problem: None, captured: None, rewrite: None }
+    Judgement::of(Outcome::Present)
 }
 
 fn judge(applied: &Applied) -> Judgement {
@@ -195,18 +195,14 @@ fn judge(applied: &Applied) -> Judgement {
             .at_place(place.clone())
             .note(format!("`{column}` is {actual} in the database"))
             .help("`add` never changes a row: correct the step, or accept it with `expect: [added, present, differs]`");
-        return Judgement {
-            outcome: Outcome::Differs,
-            detail: None,
-            problem: Some(problem),
-            captured: None,
-            rewrite: None,
-        };
+        // Where that is accepted, those that were missing are there now.
+        let has_written = applied.created > 0;
+        return Judgement { problem: Some(problem), has_written, ..Judgement::of(Outcome::Differs) };
     }
     let rows = applied.created + applied.there;
     let detail = (rows > 1).then(|| format!("{} of {}", applied.created, count(rows, "row")));
     let outcome = if applied.created > 0 { Outcome::Added } else { Outcome::Present };
-    Judgement { outcome, detail, problem: None, captured: None, rewrite: None }
+    Judgement { detail, ..Judgement::of(outcome) }
 }
 
 /// A parent that is missing or ambiguous is an end of the step; all else is a mistake in it.
@@ -224,5 +220,5 @@ fn refuse(obstacles: Vec<Obstacle>) -> Result<Judgement, Vec<Diagnostic>> {
     };
     let mut problem = first.diagnostic;
     problem.severity = crate::project::diagnostic::Severity::Failed;
-    Ok(Judgement { outcome, detail: None, problem: Some(problem), captured: None, rewrite: None })
+    Ok(Judgement { problem: Some(problem), ..Judgement::of(outcome) })
 }

@@ -193,19 +193,13 @@ fn judge(answer: &Answer, table: &str, [filter, values]: [&Place; 2]) -> Result<
         let problem = Diagnostic::failed(format!("no row of `{table}` has these values"))
             .at_place(filter.clone())
             .help("accept it with `expect: [changed, unchanged, not_found]` if it may be gone");
-        return Ok(Judgement {
-            outcome: Outcome::NotFound,
-            detail: None,
-            problem: Some(problem),
-            captured: None,
-            rewrite: None,
-        });
+        return Ok(Judgement { problem: Some(problem), ..Judgement::of(Outcome::NotFound) });
     }
     let (outcome, detail) = match changed {
         0 => (Outcome::Unchanged, (found > 1).then(|| count(found, "row"))),
         _ => (Outcome::Changed, (found > 1).then(|| format!("{changed} of {}", count(found, "row")))),
     };
-    Ok(Judgement { outcome, detail, problem: None, captured: None, rewrite: None })
+    Ok(Judgement { detail, ..Judgement::of(outcome) })
 }
 
 /// Rows that do not have what they were given.

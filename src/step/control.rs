@@ -1,5 +1,6 @@
 //! Control: whether and how a step is run, in the keys that steps of every kind have.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::Outcome;
@@ -39,8 +40,8 @@ pub struct Control {
 /// An earlier step, and how it must have ended.
 #[derive(Debug)]
 pub struct Condition {
-    /// The step, by its number in the scenario, counted from 0.
-    pub step: usize,
+    /// The step, by its number in the scenario, counted from 0; all its cases, if it has several.
+    pub steps: Range<usize>,
     /// What the author calls it.
     pub name: Name,
     /// The ends that are meant.
@@ -143,7 +144,8 @@ fn condition(reading: &mut Reading, entry: Entry, outlines: &[Outline], at: usiz
             }
         }
     }
-    Some(Condition { step, name: Name { text: key, span }, outcomes })
+    let cases = outlines[step..at].iter().take_while(|it| it.names().any(|name| *name == key)).count();
+    Some(Condition { steps: step..step + cases, name: Name { text: key, span }, outcomes })
 }
 
 fn polling(reading: &mut Reading, span: Span, node: Node) -> Option<Polling> {

@@ -119,22 +119,10 @@ impl Action for Delete {
                     let problem = Diagnostic::failed(format!("no row of `{name}` has these values"))
                         .at_place(place.clone())
                         .help("accept it with `expect: [deleted, not_found]` if the step may run again");
-                    return Ok(Judgement {
-                        outcome: Outcome::NotFound,
-                        detail: None,
-                        problem: Some(problem),
-                        captured: None,
-                        rewrite: None,
-                    });
+                    return Ok(Judgement { problem: Some(problem), ..Judgement::of(Outcome::NotFound) });
                 }
                 let detail = (deleted > 1).then(|| count(deleted, "row"));
-                Ok(Judgement {
-                    outcome: Outcome::Deleted,
-                    detail,
-                    problem: None,
-                    captured: None,
-                    rewrite: None,
-                })
+                Ok(Judgement { detail, ..Judgement::of(Outcome::Deleted) })
             }),
         );
         Ok(Batch { capture, ..batch })

@@ -250,7 +250,9 @@ impl Seed {
 
     fn deletion(&self, project: &Project, loads: &[Load], finding: Arc<Finding>) -> Deletion {
         let may_cascade = |fixture: &Fixture| fixture.exact.as_ref().is_some_and(|exact| exact.cascades);
-        let is_bounded = !self.all(project).any(may_cascade);
+        // One that may not is not allowed to by one beside it.
+        let may_not = |fixture: &Fixture| fixture.deletes(self.mode(fixture)) && !may_cascade(fixture);
+        let is_bounded = !self.all(project).any(may_cascade) || self.all(project).any(may_not);
         let tables: Vec<u32> = loads.iter().map(|load| load.table.oid).collect();
         let reach: JudgeReach = Box::new(move |answer| finding.reach(answer, &tables));
         let alone = loads.iter().filter(|load| load.removal.is_some());
@@ -316,7 +318,7 @@ fn judgement(applied: &[Applied]) -> Judgement {
         }
         _ => None,
     };
-    Judgement { outcome, detail, problem: None, captured: None, rewrite: None }
+    Judgement { detail, ..Judgement::of(outcome) }
 }
 
 /// Where every load is for an empty table only, and no table is.

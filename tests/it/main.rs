@@ -13,6 +13,7 @@ mod html;
 mod instructions;
 mod keeping;
 mod keys;
+mod lookalikes;
 mod mutation;
 mod output;
 mod overlays;

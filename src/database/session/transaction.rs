@@ -181,7 +181,7 @@ impl Session {
     /// ran in: the next one begins like the first.
     pub fn restoring(&self) -> String {
         let settings = self.settings(self.limits.statement, self.limits.lock);
-        format!("reset session authorization;\nreset role;\nreset all;\n{settings}")
+        format!("reset session authorization;\nreset role;\nreset all;\ndiscard temp;\n{settings}")
     }
 
     /// Raises an error when the transaction has deleted more rows than this, cascades included.

@@ -296,6 +296,15 @@ impl Told {
                 }));
             return Some(Obstacle { kind: ObstacleKind::ParentMissing, diagnostic });
         }
+        if what == "changing" {
+            let diagnostic = Diagnostic::error(format!(
+                "the row of `{parent}` with {condition} changes in this very step"
+            ))
+            .at_place(place.clone())
+            .note("whether it is so before or afterwards would decide which row is meant")
+            .help(format!("apply the fixture of `{parent}` in a step before this one"));
+            return Some(Obstacle { kind: ObstacleKind::ParentChanging, diagnostic });
+        }
         let diagnostic = Diagnostic::error(format!("`{parent}` has several rows with {condition}"))
             .at_place(place.clone())
             .help("name more columns, so that one row is meant: `{column: value, …}`");

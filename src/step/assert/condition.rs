@@ -92,6 +92,14 @@ pub fn edge(sql_type: &Type, side: Side, text: &str, shift: &str, width: &str) -
             format!("({text}::{read} + {shift}::interval {sign} {width}::interval)")
         }
         "time" => format!("({text}::time::interval {sign} {width}::interval)"),
+        // Its own type decides, as far as that reaches: 0.1 is not the same in both.
+        "float4" => {
+            let own = format!(
+                "(case when abs({text}::float8) between 1e-37 and 3e38 then {text}::float4::float8 else {text}::float8 end)"
+            );
+            let millionth = format!("greatest(abs({own}) * 1e-6, 1e-12)");
+            format!("({own} {sign} coalesce({width}::{to}, {millionth}))")
+        }
         _ if is_number(sql_type) => {
             let millionth = format!("greatest(abs({text}::{to}) * 1e-6, 1e-12)");
             format!("({text}::{to} {sign} coalesce({width}::{to}, {millionth}))")
@@ -199,7 +207,9 @@ impl Conditions<'_> {
         matcher: &Matcher,
         node: &Node,
     ) -> Result<String, Diagnostic> {
-        if sql_type.kind == Kind::Json {
+        // NULL itself is no JSON: these three ask each of their values by itself.
+        let is_of_values = matches!(matcher, Matcher::Any | Matcher::OneOf(_) | Matcher::Not(_));
+        if sql_type.kind == Kind::Json && !is_of_values {
             let inner = self.json_one(&format!("({value})::jsonb"), matcher)?;
             return Ok(format!("coalesce({inner}, false)"));
         }
@@ -224,7 +234,7 @@ impl Conditions<'_> {
                         return Err(self.refused(node, sql_type, words));
                     }
                 };
-                self.of(&length, &integer(), wanted)?
+                format!("({length} is not null and {})", self.of(&length, &integer(), wanted)?)
             }
             Matcher::Contains(part) => match (&sql_type.kind, &part.content) {
                 (Kind::Array(_), Content::List(_)) => {
@@ -356,7 +366,10 @@ impl Conditions<'_> {
                 let length = format!(
                     "case jsonb_typeof({value}) when 'string' then length({text}) when 'array' then jsonb_array_length({value}) when 'object' then (select count(*) from jsonb_object_keys({value}))::int end"
                 );
-                self.of(&format!("({length})"), &integer(), wanted)?
+                format!(
+                    "(({length}) is not null and {})",
+                    self.of(&format!("({length})"), &integer(), wanted)?
+                )
             }
             Matcher::Contains(part) => {
                 let whole = self.argument(part, &json())?;

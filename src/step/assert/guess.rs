@@ -37,13 +37,7 @@ pub(super) fn guess(assert: &Arc<Assert>, source: &Arc<Source>) -> Option<Guess>
 /// That it holds, if it certainly does.
 fn held(assert: &Assert, found: &Found, source: &Arc<Source>) -> Option<Judgement> {
     let rows = found.rows.as_ref()?;
-    let held = |rows| Judgement {
-        outcome: Outcome::Held,
-        detail: Some(count(rows, "row")),
-        problem: None,
-        captured: None,
-        rewrite: None,
-    };
+    let held = |rows| Judgement { detail: Some(count(rows, "row")), ..Judgement::of(Outcome::Held) };
     match (&assert.expected, &found.description) {
         (Expected::Count(expected), _) => {
             let found = number(rows.first()?, 0);

@@ -145,13 +145,7 @@ pub struct Comparison<'a> {
 pub fn judge_count(answer: &Answer, wanted: &Quantity, place: &Place, is_written: bool) -> Judgement {
     let found = answer.first().map_or(0, |row| number(row, 0));
     if wanted.holds(found as u64) {
-        return Judgement {
-            outcome: Outcome::Held,
-            detail: Some(count(found, "row")),
-            problem: None,
-            captured: None,
-            rewrite: None,
-        };
+        return Judgement { detail: Some(count(found, "row")), ..Judgement::of(Outcome::Held) };
     }
     let problem = Diagnostic::failed(format!("the query returns {}, not {wanted}", count(found, "row")))
         .at_place(place.clone());
@@ -164,7 +158,7 @@ pub fn judge_count(answer: &Answer, wanted: &Quantity, place: &Place, is_written
         Ok(Rewritten { edits, outcome: Outcome::Held, detail: Some(count(found, "row")), captured: None })
     });
     let (problem, rewrite) = (Some(problem), Some(rewrite));
-    Judgement { outcome: Outcome::Differs, detail: None, problem, captured: None, rewrite }
+    Judgement { problem, rewrite, ..Judgement::of(Outcome::Differs) }
 }
 
 /// Judges which of the rows that came back are those that are listed, once it is clear that what is expected
@@ -199,16 +193,18 @@ pub fn judge_rows(answer: &Answer, expectation: &Expectation) -> Result<Judgemen
     };
     let detail = Some(count(comparison.found, "row"));
     if holds {
-        let captured = match comparison.pairs.as_slice() {
-            [Some(seen)] => row(&comparison, expectation, *seen),
+        let fitting = |listed: &Listed| comparison.seen.iter().filter(|seen| seen.fits(listed)).count();
+        let captured = match (comparison.pairs.as_slice(), comparison.listed.as_slice()) {
+            // Of several that are so none is the one.
+            ([Some(seen)], [listed]) if fitting(listed) == 1 => row(&comparison, expectation, *seen),
             _ => None,
         };
-        return Ok(Judgement { outcome: Outcome::Held, detail, problem: None, captured, rewrite: None });
+        return Ok(Judgement { detail, captured, ..Judgement::of(Outcome::Held) });
     }
     let differences = differences(&comparison, expectation.matching(), expectation.is_ordered());
     let rewrite = Some(rewrite(&comparison, expectation, &differences, detail));
     let problem = Some(told(&comparison, expectation, &differences, missing, extra));
-    Ok(Judgement { outcome: Outcome::Differs, detail: None, problem, captured: None, rewrite })
+    Ok(Judgement { problem, rewrite, ..Judgement::of(Outcome::Differs) })
 }
 
 /// How the expectation can be written anew.

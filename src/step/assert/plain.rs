@@ -94,13 +94,7 @@ fn held(found: &Answer, expected: &Answer, matching: Match, is_text: bool) -> Op
     // What did not come back has not been read by anybody yet.
     let holds = found.len() == expected.len() || matching == Match::Contained && is_text;
     let detail = Some(count(found.len(), "row"));
-    holds.then_some(Judgement {
-        outcome: Outcome::Held,
-        detail,
-        problem: None,
-        captured: None,
-        rewrite: None,
-    })
+    holds.then_some(Judgement { detail, ..Judgement::of(Outcome::Held) })
 }
 
 /// Whether there is hardly more than one way to write a value of this type.

@@ -40,6 +40,8 @@ fn eight_at_once(url: impl Fn(&Database) -> String) {
         database.rows("select outcome, count(*) from seedbed_ledger group by 1 order by 1"),
         ["added|9", "created|1", "deleted|1"]
     );
+    // The last of them may be ending still.
+    database.wait_for_counters();
     assert_eq!(
         rows(
             "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"
