@@ -20,6 +20,9 @@ pub enum Fit {
     Misfit(Box<Diagnostic>),
 }
 
+/// The types of numbers.
+const NUMBERS: &[&str] = &["smallint", "integer", "bigint", "numeric", "real", "double precision"];
+
 /// What values of one column have to be like.
 #[derive(Debug, Clone)]
 pub struct Fitting {
@@ -34,6 +37,8 @@ pub struct Fitting {
     pub question: Option<String>,
     length_max: Option<usize>,
     is_padded: bool,
+    /// Its type, if that is a number.
+    number: Option<String>,
     form: Form,
 }
 
@@ -70,6 +75,7 @@ impl Fitting {
             question,
             length_max: column.length_max.filter(|_| !column.is_array),
             is_padded: column.type_name == "bpchar",
+            number: NUMBERS.contains(&column.type_name.as_str()).then(|| column.type_name.clone()),
         }
     }
 
@@ -92,6 +98,11 @@ impl Fitting {
                     format!("`{}` is of type {}, and this has {length} characters", self.what, self.exactly);
                 return misfit(Diagnostic::error(message));
             }
+        }
+        let is_plain = |byte: u8| matches!(byte, b'0'..=b'9' | b'-' | b'.');
+        let number = self.number.as_ref().filter(|_| !text.bytes().all(is_plain));
+        if let Some(problem) = number.and_then(|number| foreign_number(number, text)) {
+            return misfit(problem);
         }
         let fits = match self.form {
             Form::Anything => true,

@@ -76,7 +76,10 @@ fn a_parent_is_not_looked_for_by_what_changes_in_it_meanwhile() {
         let departments = "mode: upsert\nrows:\n  - {code: A, name: Support}\n  - {code: B, name: Sales}\n";
         [
             ("fixtures/departments.yaml", departments.to_owned()),
-            ("fixtures/employees.yaml", format!("rows:\n  - {{name: Ann, department_code: {{name: {who}}}}}\n")),
+            (
+                "fixtures/employees.yaml",
+                format!("rows:\n  - {{name: Ann, department_code: {{name: {who}}}}}\n"),
+            ),
         ]
     };
     for (who, is_meant) in [("Sales", false), ("Legal", true)] {
@@ -379,4 +382,18 @@ steps:
     );
     // The texts `null` and NULL look alike here.
     assert_eq!(database.rows("select who from t where boss is null order by 1"), ["Ann", "Bob"]);
+}
+
+#[test]
+fn a_number_that_not_every_server_reads_is_none_in_a_file_either() {
+    for (number, line) in [("1_000", "2:3"), ("0x1F", "2:3"), ("1e3", ""), ("-5", "")] {
+        let database = database("create table t (id int primary key, size numeric)");
+        let csv = format!("id,size\n1,{number}\n");
+        let files = [("fixtures/t.yaml", "from: t.csv\n"), ("fixtures/t.csv", &*csv)];
+        let output = run(&database, &files, &["seed"]);
+        match line {
+            "" => assert_eq!(output.status, "0", "{}", output.text),
+            _ => fails(&output, &["is a number that not every PostgreSQL reads", &format!("t.csv:{line}")]),
+        }
+    }
 }
