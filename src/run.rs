@@ -133,6 +133,7 @@ impl<'a> Run<'a> {
             return Err(self.stop(&error));
         }
         let work = self.work;
+        self.check_name()?;
         if let Some(upto) = work.migrate {
             self.migrate(upto, report)?;
         }

@@ -9,6 +9,7 @@ use crate::database::environment::{self, Environment};
 use crate::project::Project;
 use crate::project::diagnostic::Diagnostic;
 use crate::report::exit::Exit;
+use crate::run::Stop;
 
 /// What to record.
 #[derive(Debug, Args)]
@@ -18,6 +19,19 @@ pub struct Record {
     /// Refuse steps that delete, unless they are confirmed by the name
     #[arg(long, requires = "name")]
     protect: bool,
+}
+
+/// Refuses to call a database otherwise, or to protect it no more, by mistake.
+fn may_replace(found: Option<&Environment>, new: &Environment, confirmed: Option<&str>) -> Result<(), Stop> {
+    let Some(found) = found.filter(|found| confirmed != Some(&found.name)) else { return Ok(()) };
+    if found.name == new.name && (new.is_protected || !found.is_protected) {
+        return Ok(());
+    }
+    let protected = if found.is_protected { ", protected" } else { "" };
+    let problem = Diagnostic::error(format!("this is `{}`{protected} already", found.name))
+        .note("nothing was recorded")
+        .help(format!("if this is what you want: `--confirm {}`", found.name));
+    Err(Stop { exit: Exit::Protected, diagnostics: vec![problem] })
 }
 
 /// Shows what is recorded, or records it.
@@ -33,6 +47,8 @@ pub fn environment(options: &Options, record: &Record) -> Result<Exit, Refusal> 
     let found = target.run(options, &Project::default(), |run| match &record.name {
         Some(name) => {
             let new = Environment { name: name.clone(), is_protected: record.protect };
+            let found = run.reading("the environment", environment::read)?;
+            may_replace(found.as_ref(), &new, options.confirm.as_deref())?;
             run.writing("the environment", |session| environment::record(session, &new)).map(|()| Some(new))
         }
         None => run.reading("the environment", environment::read),

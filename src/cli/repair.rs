@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::target::Target;
 use super::{Refusal, terminal, up};
-use crate::database::error::Phase;
+use crate::database::error::{Error, Phase};
 use crate::migrate::history::{self, Applied};
 use crate::migrate::outcome::Failure;
 use crate::migrate::repair::{self, Repair};
@@ -82,11 +82,17 @@ pub fn baseline(options: &Options, version: i32) -> Result<Exit, Refusal> {
     let files: Vec<&Migration> = project.migrations.iter().filter(|file| file.version <= version).collect();
     let session = target.connection.writing(&mut |_| {});
     let session = session.map_err(|error| Failure::Database(error, Phase::Connect));
+    // It is looked at once more under the lock of the run: another one may be migrating at this moment.
     let recorded = session.and_then(|session| repair::baseline(session, &files));
     recorded.map_err(|failure| match failure {
         Failure::Refused(problem) => Refusal::new(Exit::Migration, *problem),
         Failure::Database(error, _) => {
-            Refusal::new(Exit::Unreachable, explain::connection(&target.connection, &error))
+            let exit = match &error {
+                Error::Interrupted(signal) => Exit::Interrupted(*signal),
+                Error::Locked { .. } => Exit::Locked,
+                _ => Exit::Unreachable,
+            };
+            Refusal::new(exit, explain::connection(&target.connection, &error))
         }
     })?;
     if options.json {

@@ -185,7 +185,8 @@ impl Connection {
         let aside = Connection {
             clock,
             dsn: self.dsn.clone(),
-            need: Need::default(),
+            // A standby may not have heard of the commit yet.
+            need: Need { writes: true, lock: false },
             mode: Mode::default(),
             running: Running::default(),
             session: None,
@@ -270,6 +271,7 @@ impl Connection {
                 Err(error) => error,
             };
             let Some(mut delay) = attempts.next_delay() else { return Err(error) };
+            self.dsn.first = (self.dsn.first + 1) % self.dsn.hosts.len();
             if error.server().is_some_and(|server| server.sqlstate == "53300") {
                 delay = delay.max(Duration::from_secs(1)); // Sessions end slowly.
             }
@@ -302,7 +304,9 @@ impl Connection {
             other => other,
         };
         let mut session = match session {
-            Err(Error::Server(server)) if self.mode.creates && server.sqlstate == "3D000" => {
+            Err(Error::Server(server))
+                if self.mode.creates && !self.mode.rehearses && server.sqlstate == "3D000" =>
+            {
                 create::database(&self.dsn, &name, limits, &self.clock)?;
                 emit(Event::Created(&self.dsn.database));
                 let nonce = self.is_marked.then_some(self.run.as_str());

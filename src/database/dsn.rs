@@ -33,6 +33,9 @@ pub use variables::{Lookup, VARIABLES};
 pub struct Dsn {
     /// The servers to try, in order: at least one, and either all of them sockets or none.
     pub hosts: Vec<Host>,
+    /// The number of the host that is tried first: behind one that took all the time there was, or takes no
+    /// writes, the next.
+    pub first: usize,
     /// Who connects.
     pub user: String,
     /// The database to connect to.
@@ -164,10 +167,11 @@ impl Dsn {
     /// The same for the `postgres` crate. TLS is up to the connector it is given.
     pub fn config(&self) -> Config {
         let mut config = Config::new();
-        for host in &self.hosts {
+        let hosts = || self.hosts.iter().cycle().skip(self.first).take(self.hosts.len());
+        for host in hosts() {
             config.host(&host.name).port(host.port);
         }
-        for address in self.hosts.iter().filter_map(|host| host.address) {
+        for address in hosts().filter_map(|host| host.address) {
             config.hostaddr(address);
         }
         if let Some(password) = &self.password {

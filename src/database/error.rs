@@ -233,6 +233,8 @@ impl From<postgres::Error> for Error {
             io = innermost.downcast_ref::<std::io::Error>().map(std::io::Error::kind).or(io);
         }
         let reason = match innermost.to_string() {
+            // With `target_session_attrs`, of hosts that are all standbys for now.
+            words if words == "database does not allow writes" => return Error::ReadOnly,
             words if words == "password missing" => return Error::NoPassword,
             words if words == "server does not support TLS" => return Error::NoTls,
             // rustls explains at length, with a link.

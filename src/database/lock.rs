@@ -22,13 +22,14 @@ fn key(schema: &str, class: i32) -> String {
     format!("{class}, hashtext({})", literal(schema))
 }
 
-/// Takes the lock of a transaction that has just begun, waiting no longer than `wait` (zero waits for
-/// ever); the transaction's own limits are set behind it.
+/// Takes the lock of a transaction that has just begun, waiting no longer than `wait`; the transaction's own
+/// limits are set behind it.
 pub fn in_transaction(schema: &str, wait: Duration) -> String {
     format!(
         "set local statement_timeout = 0; set local lock_timeout = {};
 select pg_advisory_xact_lock({});\n",
-        wait.as_millis(),
+        // Zero would be for ever.
+        wait.as_millis().max(1),
         key(schema, CLASS)
     )
 }

@@ -58,7 +58,11 @@ pub struct TlsError {
 pub fn connector(dsn: &Dsn) -> Result<Tls, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verification = verification(dsn)?;
-    let is_verified = !matches!(verification, Verification::Nothing);
+    // Any name, vouched for by anybody whom this machine trusts, is nobody in particular.
+    let is_verified = match (&verification, &dsn.ssl_roots) {
+        (Verification::Nothing, _) | (Verification::Authority(_), SslRoots::System) => false,
+        (Verification::Authority(_) | Verification::AuthorityAndName(_), _) => true,
+    };
     let verifier = Verifier::new(verification, provider.signature_verification_algorithms);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

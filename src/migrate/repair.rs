@@ -3,11 +3,11 @@
 
 use refinery::Target;
 
-use super::history::Applied as Row;
+use super::history::{self, Applied as Row};
 use super::outcome::Failure;
 use super::record::record;
 use super::state::{State, Version, checksum};
-use crate::database::error::Error;
+use crate::database::error::{Error, Phase};
 use crate::database::facts::HISTORY;
 use crate::database::lock;
 use crate::database::session::Session;
@@ -87,6 +87,11 @@ if not found then raise exception 'the row of version {} has changed meanwhile' 
 /// As for a migration; and there is a history already, which has grown as it should.
 pub fn baseline(session: &mut Session, files: &[&Migration]) -> Result<(), Failure> {
     let limits = session.limits;
+    let failure = |error| Failure::Database(error, Phase::Work);
+    let rows = history::read(session, limits.statement).map_err(failure)?.unwrap_or_default();
+    if !rows.is_empty() {
+        return Err(Failure::Refused(Box::new(has_history(&rows))));
+    }
     for file in files {
         record(session, file, limits, Target::Fake)?;
     }

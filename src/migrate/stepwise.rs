@@ -89,21 +89,45 @@ fn one(
             let help = "restore it, and write the change as a new migration";
             return Err(refused(migration, span(migration, &range), problem).map(|it| it.help(help)));
         }
-        Some(row) if text(row, 0) != BEGUN => return Ok(()),
+        Some(row) if text(row, 0) != BEGUN => {
+            // What it set is gone with the session that it was set in.
+            if words.starts_with("set ") || words.starts_with("reset ") {
+                session.simple(sql.to_owned(), limits.migration).map_err(database)?;
+            }
+            return Ok(());
+        }
         known => known.is_some(),
     };
-    let index = index_name(sql);
+    let index = match Index::of(sql) {
+        Some(Index { name: None, .. }) => {
+            let problem = "an index that is built concurrently needs a name";
+            let help = "without one nobody could tell whether a build that was cut off is done";
+            return Err(refused(migration, span(migration, &range), problem).map(|it| it.help(help)));
+        }
+        other => other,
+    };
     if was_begun && let Some(index) = &index {
         match index_state(session, index, limits).map_err(database)? {
             IndexState::Valid => return mark(session, &entry, schema, true, limits).map_err(database),
-            IndexState::Invalid => drop_index(session, index, limits).map_err(database)?,
+            IndexState::Invalid(found) => drop_index(session, &found, limits).map_err(database)?,
             IndexState::Absent => {}
         }
     }
     let begin = entry.begin(schema, &session.host);
     session.simple(begin, limits.statement).map_err(database)?;
+    // Rows are written together with the mark: nobody could tell afterwards whether they were.
+    let is_of_rows = ROWS.iter().any(|word| words == *word || words.starts_with(&format!("{word} ")));
+    if is_of_rows {
+        session.simple("begin".to_owned(), limits.statement).map_err(database)?;
+    }
     match session.simple(sql.to_owned(), limits.migration) {
-        Ok(_) => mark(session, &entry, schema, true, limits).map_err(database),
+        Ok(_) => {
+            mark(session, &entry, schema, true, limits).map_err(database)?;
+            match is_of_rows {
+                true => session.simple("commit".to_owned(), limits.statement).map(drop).map_err(database),
+                false => Ok(()),
+            }
+        }
         Err(error) if was_begun && was_done(sql, &error) => {
             mark(session, &entry, schema, true, limits).map_err(database)
         }
@@ -111,11 +135,14 @@ fn one(
             let Some(server) = error.server().filter(|_| error.leaves_session_usable()).cloned() else {
                 return Err(database(error));
             };
+            if is_of_rows {
+                session.simple("rollback".to_owned(), limits.statement).map_err(database)?;
+            }
             // What a failed build leaves would be kept up to date with every write, for nobody.
             if let Some(index) = &index
-                && index_state(session, index, limits).map_err(database)? == IndexState::Invalid
+                && let IndexState::Invalid(found) = index_state(session, index, limits).map_err(database)?
             {
-                drop_index(session, index, limits).map_err(database)?;
+                drop_index(session, &found, limits).map_err(database)?;
             }
             mark(session, &entry, schema, false, limits).map_err(database)?;
             Err(failed(&server, migration, range, number, error))
@@ -176,44 +203,66 @@ impl Failure {
     }
 }
 
+/// The first words of statements that write rows.
+const ROWS: &[&str] = &["insert", "update", "delete", "merge", "with", "select"];
+
 /// What the catalog has of an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum IndexState {
     Valid,
-    Invalid,
+    /// Its name, with its schema, quoted.
+    Invalid(String),
     Absent,
 }
 
-/// The name of the index that a `create index concurrently` makes, as it is written.
-fn index_name(sql: &str) -> Option<String> {
-    use crate::project::sql::lexer::{Kind, tokens};
-    let tokens = tokens(sql).ok()?;
-    let mut names = tokens
-        .iter()
-        .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
-        .map(|token| &sql[token.start..token.end]);
-    let mut next = |word: &str| names.next().is_some_and(|it| it.eq_ignore_ascii_case(word));
-    let is_index = next("create") && (next("index") || next("index")) && next("concurrently");
-    let mut rest =
-        names.skip_while(|word| ["if", "not", "exists"].iter().any(|it| word.eq_ignore_ascii_case(it)));
-    let name = rest.next().filter(|name| is_index && !name.eq_ignore_ascii_case("on"))?;
-    Some(name.to_owned())
+/// The index that a `create index concurrently` makes, as it is written, quotes included.
+#[derive(Debug, PartialEq, Eq)]
+struct Index {
+    name: Option<String>,
+    table: String,
 }
 
-fn index_state(session: &mut Session, index: &str, limits: Limits) -> Result<IndexState, Error> {
+impl Index {
+    fn of(sql: &str) -> Option<Index> {
+        use crate::project::sql::lexer::{Kind, tokens};
+        let tokens = tokens(sql).ok()?;
+        let mut words = tokens
+            .iter()
+            .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
+            .map(|token| &sql[token.start..token.end])
+            .peekable();
+        let mut next = |word: &str| words.next().is_some_and(|it| it.eq_ignore_ascii_case(word));
+        if !(next("create") && (next("index") || next("index")) && next("concurrently")) {
+            return None;
+        }
+        let is = |word: &&str, one: &str| word.eq_ignore_ascii_case(one);
+        while words.next_if(|word| ["if", "not", "exists"].iter().any(|it| is(word, it))).is_some() {}
+        let name = words.next_if(|word| !is(word, "on")).map(str::to_owned);
+        words.next_if(|word| is(word, "on"))?;
+        while words.next_if(|word| is(word, "only")).is_some() {}
+        let table = words.take_while(|word| *word != "(" && !is(word, "using")).collect();
+        Some(Index { name, table })
+    }
+}
+
+fn index_state(session: &mut Session, index: &Index, limits: Limits) -> Result<IndexState, Error> {
     let sql = format!(
-        "select i.indisvalid from pg_catalog.pg_index i where i.indexrelid = to_regclass({})",
-        literal(index)
+        "select i.indisvalid, format('%I.%I', n.nspname, c.relname)
+from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where i.indrelid = to_regclass({}) and c.relname = (parse_ident({}))[1]::name",
+        literal(&index.table),
+        literal(index.name.as_deref().unwrap_or_default())
     );
     let answer = session.simple(sql, limits.statement)?;
-    Ok(match answer.first().map(|row| text(row, 0)) {
-        Some("t") => IndexState::Valid,
-        Some(_) => IndexState::Invalid,
+    Ok(match answer.first() {
+        Some(row) if text(row, 0) == "t" => IndexState::Valid,
+        Some(row) => IndexState::Invalid(text(row, 1).to_owned()),
         None => IndexState::Absent,
     })
 }
 
-/// `index` is as the author wrote it, quotes included.
+/// `index` has its schema and its quotes.
 fn drop_index(session: &mut Session, index: &str, limits: Limits) -> Result<(), Error> {
     session.simple(format!("drop index concurrently {index}"), limits.migration).map(drop)
 }
@@ -238,13 +287,18 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_is_built_concurrently_is_known_by_its_name() {
-        let check = |sql: &str, expected: Option<&str>| {
-            assert_eq!(index_name(sql).as_deref(), expected, "{sql}");
+    fn an_index_that_is_built_concurrently_is_known_by_its_name_and_its_table() {
+        let check = |sql: &str, expected: Option<(Option<&str>, &str)>| {
+            let index = Index::of(sql);
+            let index = index.as_ref().map(|index| (index.name.as_deref(), index.table.as_str()));
+            assert_eq!(index, expected, "{sql}");
         };
-        check("create index concurrently i on t (a)", Some("i"));
-        check("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I x\" ON t (a)", Some("\"I x\""));
-        check("create /* why */ index concurrently on t (a)", None);
+        check("create index concurrently i on t (a)", Some((Some("i"), "t")));
+        check(
+            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I x\" ON ONLY app . \"T\" USING btree (a)",
+            Some((Some("\"I x\""), "app.\"T\"")),
+        );
+        check("create /* why */ index concurrently on t(a)", Some((None, "t")));
         check("create index i on t (a)", None);
         check("vacuum t", None);
     }

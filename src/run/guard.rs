@@ -28,20 +28,39 @@ impl Guard {
         }
         let name = &found.name;
         let other = self.environment.as_ref().filter(|meant| *meant != name);
-        let problem = match other {
-            Some(meant) => Diagnostic::error(format!("this is `{name}`, and the run is meant for `{meant}`")),
+        let (problem, done) = match other {
+            Some(meant) => {
+                let message = format!("this is `{name}`, and the run is meant for `{meant}`");
+                (Diagnostic::error(message), "nothing was done")
+            }
             None if found.is_protected => {
-                Diagnostic::error(format!("`{name}` is protected, and a step deletes rows"))
+                let message = format!("`{name}` is protected, and a step deletes rows");
+                (Diagnostic::error(message), "nothing was deleted")
             }
             None => return Ok(()),
         };
         Err(problem
-            .note("nothing was deleted; `seedbed environment` shows what is recorded in the database")
+            .note(format!("{done}; `seedbed environment` shows what is recorded in the database"))
             .help(format!("if this is what you want: `--confirm {name}`")))
     }
 }
 
 impl Run<'_> {
+    /// Refuses a run that is meant for another environment, whatever it does, before it does anything.
+    pub(super) fn check_name(&mut self) -> Result<(), Stop> {
+        if self.work.guard.environment.is_none() {
+            return Ok(());
+        }
+        match self.reading("the environment", environment::read)? {
+            Some(found) => self.refuse(self.work.guard.check(&Environment { is_protected: false, ..found })),
+            None => Ok(()),
+        }
+    }
+
+    fn refuse(&self, checked: Result<(), Diagnostic>) -> Result<(), Stop> {
+        checked.map_err(|problem| Stop { exit: Exit::Protected, diagnostics: vec![problem] })
+    }
+
     /// Refuses a run with steps that delete, where they may not, before the first step.
     pub(super) fn check_environment(&mut self) -> Result<(), Stop> {
         let mut steps = self.work.stories.iter().flat_map(|story| story.steps);
@@ -49,10 +68,7 @@ impl Run<'_> {
             return Ok(());
         }
         let Some(found) = self.reading("the environment", environment::read)? else { return Ok(()) };
-        self.work
-            .guard
-            .check(&found)
-            .map_err(|problem| Stop { exit: Exit::Protected, diagnostics: vec![problem] })
+        self.refuse(self.work.guard.check(&found))
     }
 }
 

@@ -99,7 +99,13 @@ impl<'a> Run<'a> {
                 Class::Permanent if !error.leaves_session_usable() => return Err(self.stop(&error)),
                 Class::Permanent => return Err(failed(migration, &error)),
             }
-            let Some(delay) = attempts.next_delay() else { return Err(failed(migration, &error)) };
+            let Some(delay) = attempts.next_delay() else {
+                // Nobody being there is no fault of the migration.
+                return Err(match error.leaves_session_usable() {
+                    true => failed(migration, &error),
+                    false => self.stop(&error),
+                });
+            };
             self.pause(&migration.title(), &error, attempts.made() - 1, delay)?;
         }
     }

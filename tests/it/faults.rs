@@ -12,6 +12,7 @@ mod inside;
 mod output;
 mod own_server;
 mod proxy;
+mod resumed;
 mod runners;
 mod secrets;
 mod servers;

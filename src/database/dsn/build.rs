@@ -58,6 +58,7 @@ pub fn build(mut settings: Settings) -> Result<Dsn, DsnError> {
     };
     let dsn = Dsn {
         hosts,
+        first: 0,
         user,
         database,
         password: given.take_text("password").map(Secret::new),

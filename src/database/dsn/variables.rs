@@ -31,6 +31,32 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("PGOPTIONS", "options"),
 ];
 
+/// What libpq's other variables would make sure of, and nobody does here.
+const UNHEARD: &[&str] = &[
+    "PGREQUIREAUTH",
+    "PGREQUIREPEER",
+    "PGREQUIRESSL",
+    "PGSSLCRL",
+    "PGSSLCRLDIR",
+    "PGSSLMINPROTOCOLVERSION",
+    "PGSSLMAXPROTOCOLVERSION",
+    "PGGSSENCMODE",
+];
+
+/// Refuses a variable that asks for more than is done.
+fn check(get: Lookup) -> Result<(), DsnError> {
+    let asks = |variable: &&&str| {
+        let value = get(variable).unwrap_or_default();
+        !matches!(&*value, "" | "0" | "disable" | "prefer")
+    };
+    match UNHEARD.iter().find(asks) {
+        Some(variable) => Err(DsnError::new(format!("`{variable}` is not supported")).help(
+            "unset it; `sslmode=verify-full` and `channel_binding=require` say who the server must be",
+        )),
+        None => Ok(()),
+    }
+}
+
 /// What the variables set, if they say where to connect to.
 ///
 /// # Errors
@@ -45,6 +71,7 @@ pub fn settings(get: Lookup) -> Result<Option<Settings>, DsnError> {
         return Err(DsnError::new("`PGSERVICE` is not supported")
             .help("set PGHOST, PGPORT, PGUSER and PGDATABASE, or use a URL"));
     }
+    check(get)?;
     let mut settings = Settings::default();
     for (variable, key) in VARIABLES {
         settings.set(key, variable, get(variable).unwrap_or_default())?;
@@ -59,6 +86,7 @@ pub fn settings(get: Lookup) -> Result<Option<Settings>, DsnError> {
 ///
 /// A value cannot be carried.
 pub fn fill(settings: &mut Settings, get: Lookup) -> Result<(), DsnError> {
+    check(get)?;
     let is_place = |key: &str| matches!(key, "host" | "hostaddr");
     for (variable, key) in VARIABLES.iter().filter(|(_, key)| !is_place(key)) {
         if !settings.has(key) {

@@ -18,7 +18,7 @@ fn a_connection_that_another_machine_could_answer_is_told_from_the_others() {
     check("host=db.example.org sslmode=require", true);
     check("host=db.example.org sslmode=require channel_binding=require", false);
     check("host=db.example.org sslmode=require sslrootcert=ROOTS", false);
-    check("host=db.example.org sslmode=verify-ca", false);
+    check("host=db.example.org sslmode=verify-ca", true);
     check("host=db.example.org sslmode=verify-full", false);
     check("host=db.example.org sslrootcert=system", false);
     check("host=db.example.org sslmode=disable", false);

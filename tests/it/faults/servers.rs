@@ -193,3 +193,34 @@ fn a_file_that_may_not_grow_ends_the_step_and_keeps_nothing() {
     assert_eq!(server.rows("select id from t"), Vec::<String>::new());
     assert_eq!(server.rows("select title from seedbed_ledger"), Vec::<String>::new());
 }
+
+#[test]
+fn of_several_servers_the_one_that_takes_writes_is_found() {
+    let mut standby = Server::new(&["fsync=off"]);
+    standby.become_standby();
+    let primary = Server::new(&["fsync=off"]);
+    let directory = files();
+    let [first, second] = [&standby, &primary].map(|it| it.socket().parent().unwrap().display().to_string());
+    let both = format!("host={first},{second} user=postgres dbname=postgres");
+    held(&up(directory.path(), &both, &["--wait", "20s"]).finish());
+    assert_eq!(primary.rows("select id from t"), ["1"]);
+    // One that is asked for writes and has none yet.
+    let only = format!("host={first} user=postgres dbname=postgres target_session_attrs=read-write");
+    let run = up(directory.path(), &only, &["--wait", "20s"]);
+    sleep(Duration::from_secs(1));
+    standby.rows("select pg_promote()");
+    held(&run.finish());
+    assert_eq!(standby.rows("select id from t"), ["1"]);
+}
+
+#[test]
+fn behind_a_server_that_never_answers_the_next_one_is_tried() {
+    let silent = Server::new(&["fsync=off"]);
+    let primary = Server::new(&["fsync=off"]);
+    kill(silent.postmaster(), Signal::SIGSTOP).unwrap();
+    let directory = files();
+    let [first, second] = [&silent, &primary].map(|it| it.socket().parent().unwrap().display().to_string());
+    let both = format!("host={first},{second} user=postgres dbname=postgres");
+    held(&up(directory.path(), &both, &["--wait", "20s", "--connect-timeout", "1s"]).finish());
+    assert_eq!(primary.rows("select id from t"), ["1"]);
+}
