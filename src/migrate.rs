@@ -6,6 +6,7 @@
 
 pub mod apply;
 pub mod history;
+pub mod index;
 pub mod lint;
 pub mod outcome;
 pub mod record;

@@ -9,17 +9,20 @@ use std::ops::Range;
 
 use refinery::Target;
 
+use super::index::{self, Index, State};
 use super::outcome::{Applied, Failure, located};
 use super::record::record;
 use crate::database::error::{Error, Phase, ServerError};
 use crate::database::ledger::{BEGUN, Statement};
 use crate::database::session::{Limits, Session, sqlstate};
-use crate::plan::quote::literal;
 use crate::plan::text;
 use crate::project::diagnostic::Diagnostic;
 use crate::project::migration::Migration;
 use crate::project::source::{Source, Span, digest, word_length};
 use crate::project::sql::statements::{first_words, statements};
+
+/// The first words of statements that write rows.
+const ROWS: &[&str] = &["insert", "update", "delete", "merge", "with", "select"];
 
 /// Whether the server refuses a statement because it was done before: it makes what exists, or drops what
 /// is gone. The same codes mean another thing of other statements, such as a table that an index needs.
@@ -107,10 +110,10 @@ fn one(
         other => other,
     };
     if was_begun && let Some(index) = &index {
-        match index_state(session, index, limits).map_err(database)? {
-            IndexState::Valid => return mark(session, &entry, schema, true, limits).map_err(database),
-            IndexState::Invalid(found) => drop_index(session, &found, limits).map_err(database)?,
-            IndexState::Absent => {}
+        match index.state(session, limits).map_err(database)? {
+            State::Valid => return mark(session, &entry, schema, true, limits).map_err(database),
+            State::Invalid(found) => index::drop(session, &found, limits).map_err(database)?,
+            State::Absent => {}
         }
     }
     let begin = entry.begin(schema, &session.host);
@@ -140,9 +143,9 @@ fn one(
             }
             // What a failed build leaves would be kept up to date with every write, for nobody.
             if let Some(index) = &index
-                && let IndexState::Invalid(found) = index_state(session, index, limits).map_err(database)?
+                && let State::Invalid(found) = index.state(session, limits).map_err(database)?
             {
-                drop_index(session, &found, limits).map_err(database)?;
+                index::drop(session, &found, limits).map_err(database)?;
             }
             mark(session, &entry, schema, false, limits).map_err(database)?;
             Err(failed(&server, migration, range, number, error))
@@ -203,70 +206,6 @@ impl Failure {
     }
 }
 
-/// The first words of statements that write rows.
-const ROWS: &[&str] = &["insert", "update", "delete", "merge", "with", "select"];
-
-/// What the catalog has of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum IndexState {
-    Valid,
-    /// Its name, with its schema, quoted.
-    Invalid(String),
-    Absent,
-}
-
-/// The index that a `create index concurrently` makes, as it is written, quotes included.
-#[derive(Debug, PartialEq, Eq)]
-struct Index {
-    name: Option<String>,
-    table: String,
-}
-
-impl Index {
-    fn of(sql: &str) -> Option<Index> {
-        use crate::project::sql::lexer::{Kind, tokens};
-        let tokens = tokens(sql).ok()?;
-        let mut words = tokens
-            .iter()
-            .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
-            .map(|token| &sql[token.start..token.end])
-            .peekable();
-        let mut next = |word: &str| words.next().is_some_and(|it| it.eq_ignore_ascii_case(word));
-        if !(next("create") && (next("index") || next("index")) && next("concurrently")) {
-            return None;
-        }
-        let is = |word: &&str, one: &str| word.eq_ignore_ascii_case(one);
-        while words.next_if(|word| ["if", "not", "exists"].iter().any(|it| is(word, it))).is_some() {}
-        let name = words.next_if(|word| !is(word, "on")).map(str::to_owned);
-        words.next_if(|word| is(word, "on"))?;
-        while words.next_if(|word| is(word, "only")).is_some() {}
-        let table = words.take_while(|word| *word != "(" && !is(word, "using")).collect();
-        Some(Index { name, table })
-    }
-}
-
-fn index_state(session: &mut Session, index: &Index, limits: Limits) -> Result<IndexState, Error> {
-    let sql = format!(
-        "select i.indisvalid, format('%I.%I', n.nspname, c.relname)
-from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-where i.indrelid = to_regclass({}) and c.relname = (parse_ident({}))[1]::name",
-        literal(&index.table),
-        literal(index.name.as_deref().unwrap_or_default())
-    );
-    let answer = session.simple(sql, limits.statement)?;
-    Ok(match answer.first() {
-        Some(row) if text(row, 0) == "t" => IndexState::Valid,
-        Some(row) => IndexState::Invalid(text(row, 1).to_owned()),
-        None => IndexState::Absent,
-    })
-}
-
-/// `index` has its schema and its quotes.
-fn drop_index(session: &mut Session, index: &str, limits: Limits) -> Result<(), Error> {
-    session.simple(format!("drop index concurrently {index}"), limits.migration).map(drop)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,22 +223,5 @@ mod tests {
         check("create index concurrently on missing (a)", "42P01", false);
         check("vacuum missing", "42P01", false);
         check("drop index i", "42P07", false);
-    }
-
-    #[test]
-    fn an_index_that_is_built_concurrently_is_known_by_its_name_and_its_table() {
-        let check = |sql: &str, expected: Option<(Option<&str>, &str)>| {
-            let index = Index::of(sql);
-            let index = index.as_ref().map(|index| (index.name.as_deref(), index.table.as_str()));
-            assert_eq!(index, expected, "{sql}");
-        };
-        check("create index concurrently i on t (a)", Some((Some("i"), "t")));
-        check(
-            "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I x\" ON ONLY app . \"T\" USING btree (a)",
-            Some((Some("\"I x\""), "app.\"T\"")),
-        );
-        check("create /* why */ index concurrently on t(a)", Some((None, "t")));
-        check("create index i on t (a)", None);
-        check("vacuum t", None);
     }
 }
