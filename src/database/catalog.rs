@@ -100,6 +100,7 @@ fn parents_missing(answer: &Answer) -> Vec<String> {
 fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
     let mut catalog = Catalog::default();
     let mut columns: HashMap<(u32, i16), String> = HashMap::new();
+    let mut collations: HashMap<(u32, &str), &str> = HashMap::new();
     let of = |tag: &'static str| answer.iter().filter(move |row| text(row, 0) == tag);
     for row in of("table") {
         catalog.tables.push(Table {
@@ -114,7 +115,8 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
             kind: TableKind::of(text(row, 4)),
             is_secured: text(row, 5) == "t",
             has_insert_trigger: false,
-            has_trigger: false,
+            // A rule may make something else of what is written too.
+            has_trigger: text(row, 6) == "t",
         });
     }
     for row in of("name") {
@@ -132,6 +134,7 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
         let default = defaults.get(&(text(row, 1), text(row, 2))).copied();
         let column = column(row, default, details.kind(type_id)?, details)?;
         columns.insert((table.oid, text(row, 2).parse().ok()?), column.name.clone());
+        collations.insert((table.oid, text(row, 2)), text(row, 11));
         table.columns.push(column);
     }
     let named = |oid: u32, numbers: &str| -> Option<Vec<String>> {
@@ -140,6 +143,11 @@ fn assemble(answer: &Answer, details: &Details) -> Option<Catalog> {
     };
     for row in of("key") {
         let Some(table) = table(&mut catalog, text(row, 1)) else { continue };
+        // Two values that are the same to a column may be two to an index of another collation.
+        let of_index = text(row, 4).split(' ').zip(text(row, 6).split(' '));
+        if of_index.into_iter().any(|(number, own)| collations.get(&(table.oid, number)) != Some(&own)) {
+            continue;
+        }
         let mut names = named(table.oid, text(row, 4))?;
         names.truncate(text(row, 5).parse().ok()?); // What `include` adds is no part of the key.
         // As the search path needs it, so a schema may stand before it.
@@ -251,12 +259,13 @@ select set_config('seedbed.tables', (select coalesce(array_agg(oid), '{}')::text
 
 /// What there is of the tables whose ids were kept. Joins are what costs a new server process most: names
 /// of schemas and indexes come by the types that know them, and defaults on their own.
-const READ: &str = "select 'table', c.oid, c.relnamespace::regnamespace, c.relname, c.relkind, c.relrowsecurity and row_security_active(c.oid)
+const READ: &str = "select 'table', c.oid, c.relnamespace::regnamespace, c.relname, c.relkind, c.relrowsecurity and row_security_active(c.oid),
+  c.relhasrules and c.relkind in ('r', 'p')
 from pg_catalog.pg_class c
 where c.oid = any (current_setting('seedbed.tables')::oid[]) and c.relkind in ('r', 'p', 'v', 'm', 'f');
 select 'column', a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid, a.atttypmod, a.attnotnull,
   a.attgenerated <> '', a.attidentity,
-  case when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) end
+  case when a.attidentity <> '' then pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) end, a.attcollation
 from pg_catalog.pg_attribute a
 where a.attrelid = any (current_setting('seedbed.tables')::oid[]) and a.attnum > 0 and not a.attisdropped
 order by a.attrelid, a.attnum;
@@ -265,13 +274,10 @@ select 'default', d.adrelid, d.adnum, x.expression, d.adbin::text,
     '^nextval[(][(]''((?:[a-z_][a-z0-9_]*|\"[^\"'']+\")(?:[.](?:[a-z_][a-z0-9_]*|\"[^\"'']+\"))?)''::text[)]::regclass[)]$')) end
 from pg_catalog.pg_attrdef d, lateral (select pg_get_expr(d.adbin, d.adrelid) expression) x
 where d.adrelid = any (current_setting('seedbed.tables')::oid[]);
-select 'key', i.indrelid, i.indexrelid::regclass, i.indisprimary, i.indkey::text, i.indnkeyatts
+select 'key', i.indrelid, i.indexrelid::regclass, i.indisprimary, i.indkey::text, i.indnkeyatts, i.indcollation::text
 from pg_catalog.pg_index i
 where i.indrelid = any (current_setting('seedbed.tables')::oid[]) and i.indisunique
-  and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null
-  and not exists (select from unnest(i.indkey::int2[], i.indcollation::oid[]) u(number, coll)
-    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = u.number and a.attcollation <> u.coll
-    join pg_catalog.pg_collation k on k.oid in (a.attcollation, u.coll) and not k.collisdeterministic);
+  and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null;
 select 'foreign_key', k.conrelid, k.conname, k.confrelid, k.conkey::text, k.confkey::text, k.oid, k.conparentid
 from pg_catalog.pg_constraint k
 where k.conrelid = any (current_setting('seedbed.tables')::oid[]) and k.contype = 'f';
@@ -279,12 +285,11 @@ select distinct 'partition', t.oid, k.confrelid
 from unnest(current_setting('seedbed.tables')::oid[]) t(oid), pg_partition_tree(t.oid) p
   join pg_catalog.pg_constraint k on k.conrelid = p.relid
 where p.level > 0 and k.contype = 'f' and k.conparentid = 0;
-select distinct 'trigger', x.oid, t.tgtype & 6 = 6
-from unnest(current_setting('seedbed.tables')::oid[]) x(oid) left join lateral pg_partition_tree(x.oid) p on true
-  join pg_catalog.pg_trigger t on t.tgrelid in (x.oid, p.relid)
-where not t.tgisinternal and t.tgtype & 20 <> 0
-union all select 'trigger', c.oid, false from pg_catalog.pg_class c
-where c.oid = any (current_setting('seedbed.tables')::oid[]) and c.relhasrules and c.relkind in ('r', 'p')";
+select 'trigger', t.tgrelid, t.tgtype & 6 = 6 from pg_catalog.pg_trigger t
+where t.tgrelid = any (current_setting('seedbed.tables')::oid[]) and not t.tgisinternal and t.tgtype & 20 <> 0
+union all select 'trigger', i.inhparent, t.tgtype & 6 = 6
+from pg_catalog.pg_inherits i join pg_catalog.pg_trigger t on t.tgrelid = i.inhrelid
+where i.inhparent = any (current_setting('seedbed.tables')::oid[]) and not t.tgisinternal and t.tgtype & 20 <> 0";
 
 /// Unique indexes by name, with the columns that their expressions and conditions speak of.
 const INDEXES: &str = "select i.indrelid, c.relname,

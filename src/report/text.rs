@@ -177,15 +177,12 @@ fn step_line(step: &StepReport, title_width: usize) -> String {
     if step.attempts > 0 {
         facts.push(format!("{}{}", duration(step.elapsed), tries(step.attempts)));
     }
-    let facts = facts.join(", ");
-    let line = format!(
-        "  {style}{mark}{style:#} {FAINT}{kind}{FAINT:#} {title}{padding}  {style}{outcome:<9}{style:#}  {FAINT}{facts}{FAINT:#}"
-    );
     // Nothing follows the outcome of a step that did not run.
-    format!(
-        "{}\n",
-        if facts.is_empty() { line.trim_end_matches(&*format!("  {FAINT}{FAINT:#}")) } else { &line }
-    )
+    let behind = match facts.is_empty() {
+        true => format!("{style}{outcome}{style:#}"),
+        false => format!("{style}{outcome:<9}{style:#}  {FAINT}{}{FAINT:#}", facts.join(", ")),
+    };
+    format!("  {style}{mark}{style:#} {FAINT}{kind}{FAINT:#} {title}{padding}  {behind}\n")
 }
 
 fn tries(attempts: u32) -> String {

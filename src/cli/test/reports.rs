@@ -153,7 +153,10 @@ impl Begun {
         // A link stays, and what it leads to is replaced.
         let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let directory = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let begun = tempfile::Builder::new().prefix(".seedbed-report").tempfile_in(directory)?;
+        directory.metadata()?;
+        let begun = tempfile::Builder::new().prefix(".seedbed-report").tempfile_in(directory);
+        // Its own words name the temporary file, which nobody asked for.
+        let begun = begun.map_err(|error| io::Error::from(error.kind()))?;
         Ok(Begun::Beside(begun, file))
     }
 
