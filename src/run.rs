@@ -221,11 +221,6 @@ impl<'a> Run<'a> {
 
     /// The end of a run whose database is out of reach or does not want us, or that was told to end.
     fn stop(&self, error: &Error) -> Stop {
-        let exit = match error {
-            Error::Interrupted(signal) => Exit::Interrupted(*signal),
-            Error::Locked { .. } => Exit::Locked,
-            _ => Exit::Unreachable,
-        };
-        Stop { exit, diagnostics: vec![explain::connection(self.connection, error)] }
+        explain::stop(self.connection, error)
     }
 }

@@ -95,7 +95,14 @@ pub enum Told<'t> {
 pub fn run(base: &Base, tests: &[Planned], settings: &Settings, tell: &mut dyn FnMut(Told)) -> SuiteReport {
     let started = Instant::now();
     let mut report = blank(&base.reach, tests, settings);
-    if let Err(stop) = isolated(base, tests, settings, &mut report, tell) {
+    if let Err(mut stop) = isolated(base, tests, settings, &mut report, tell) {
+        if ends_all(stop.exit) {
+            // Of a run that was told to end, what was committed would stay; here it went with its database.
+            for problem in &mut stop.diagnostics {
+                problem.notes = vec!["the databases of the tests that were running are dropped".to_owned()];
+                problem.help = Some("`seedbed test --rerun-failed` runs those that were not over".to_owned());
+            }
+        }
         report.stopped = Some((stop.exit, stop.diagnostics));
     }
     report.elapsed = started.elapsed();

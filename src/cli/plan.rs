@@ -75,7 +75,7 @@ pub fn plan(options: &Options, names: &[String]) -> Result<Exit, Refusal> {
             };
             terminal::print_line(&match tables.is_empty() {
                 true => format!("  {faint}{kind:<7}{faint:#} {title}"),
-                false => format!("  {faint}{kind:<6}{faint:#}  {title:<width$}  {faint}{tables}{faint:#}"),
+                false => format!("  {faint}{kind:<7}{faint:#} {title:<width$}  {faint}{tables}{faint:#}"),
             });
             let rows = foreseen.get(at).and_then(|steps| steps.get(number)?.as_ref());
             rows.into_iter().flatten().for_each(|foreseen| rows::print(foreseen, options.verbose));

@@ -3,7 +3,7 @@
 use super::options::Options;
 use super::target::Target;
 use super::{Refusal, terminal, up};
-use crate::database::error::{Error, Phase};
+use crate::database::error::Phase;
 use crate::migrate::history::{self, Applied};
 use crate::migrate::outcome::Failure;
 use crate::migrate::repair::{self, Repair};
@@ -86,14 +86,7 @@ pub fn baseline(options: &Options, version: i32) -> Result<Exit, Refusal> {
     let recorded = session.and_then(|session| repair::baseline(session, &files));
     recorded.map_err(|failure| match failure {
         Failure::Refused(problem) => Refusal::new(Exit::Migration, *problem),
-        Failure::Database(error, _) => {
-            let exit = match &error {
-                Error::Interrupted(signal) => Exit::Interrupted(*signal),
-                Error::Locked { .. } => Exit::Locked,
-                _ => Exit::Unreachable,
-            };
-            Refusal::new(exit, explain::connection(&target.connection, &error))
-        }
+        Failure::Database(error, _) => Refusal::from(explain::stop(&target.connection, &error)),
     })?;
     if options.json {
         let titles: Vec<String> = files.iter().map(|file| file.title()).collect();

@@ -14,8 +14,19 @@ pub struct Repeats {
 }
 
 impl Repeats {
+    /// Whether what is going on is told by a line of its own, where no line moves.
+    pub fn is_worth_a_line(&mut self, event: &Event, is_verbose: bool) -> bool {
+        let is_news = self.is_news(event, Instant::now());
+        match event {
+            Event::Copying(_) => false, // There are too many of them.
+            Event::Waiting { .. } | Event::LockHeld { .. } => is_news || is_verbose,
+            Event::Retrying { .. } | Event::Settling { .. } => true,
+            _ => is_verbose,
+        }
+    }
+
     /// Whether an event says something that was not just told.
-    pub fn is_news(&mut self, event: &Event, now: Instant) -> bool {
+    fn is_news(&mut self, event: &Event, now: Instant) -> bool {
         let gist = match event {
             Event::Waiting { target, reason, .. } => format!("{target} {reason}"),
             Event::LockHeld { holder, .. } => holder.map(|holder| holder.end()).unwrap_or_default(),

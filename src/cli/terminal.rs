@@ -89,13 +89,7 @@ impl<'a> Terminal<'a> {
         if let Some(spinner) = &self.spinner {
             spinner.say(progress.clone());
         }
-        let is_news = self.repeats.is_news(event, Instant::now());
-        let is_worth_a_line = match event {
-            Event::Copying(_) => false, // There are too many of them.
-            Event::Waiting { .. } | Event::LockHeld { .. } => is_news || self.options.verbose,
-            Event::Retrying { .. } | Event::Settling { .. } => true,
-            _ => self.options.verbose,
-        };
+        let is_worth_a_line = self.repeats.is_worth_a_line(event, self.options.verbose);
         if let Some(progress) = progress.filter(|_| is_worth_a_line && self.spinner.is_none()) {
             out::error(&format!("{}{progress}{:#}\n", text::FAINT, text::FAINT));
         }

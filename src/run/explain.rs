@@ -13,6 +13,8 @@ use crate::plan::staged::{Cell, Expression};
 use crate::plan::{Access, Statement};
 use crate::project::diagnostic::{Diagnostic, printable};
 use crate::report::event::Event;
+use crate::report::exit::Exit;
+use crate::run::Stop;
 use crate::step::Step;
 use crate::step::control::Control;
 
@@ -166,6 +168,20 @@ fn advice(server: &ServerError, access: Access) -> Option<String> {
         _ => return None,
     };
     Some(advice.to_owned())
+}
+
+/// The end of a run whose database is out of reach or does not want us, or that was told to end.
+pub fn stop(connection: &Connection, error: &Error) -> Stop {
+    Stop { exit: exit(error), diagnostics: vec![self::connection(connection, error)] }
+}
+
+/// The exit status of such a run.
+pub fn exit(error: &Error) -> Exit {
+    match error {
+        Error::Interrupted(signal) => Exit::Interrupted(*signal),
+        Error::Locked { .. } => Exit::Locked,
+        _ => Exit::Unreachable,
+    }
 }
 
 /// A connection that cannot be made, breaks again and again, or may not be used any longer.

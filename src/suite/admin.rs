@@ -145,10 +145,6 @@ impl Admin {
 }
 
 fn trouble(connection: &Connection, error: &Error) -> Stop {
-    let exit = match error {
-        Error::Interrupted(signal) => Exit::Interrupted(*signal),
-        _ => Exit::Unreachable,
-    };
     let role = &connection.dsn.user;
     let diagnostic = match sqlstate(error) {
         Some("42501") => Diagnostic::error(format!("`{role}` may not create databases: {error}"))
@@ -163,7 +159,7 @@ fn trouble(connection: &Connection, error: &Error) -> Stop {
             .help("end the sessions that are connected to it, as with `pg_terminate_backend`"),
         _ => explain::connection(connection, error),
     };
-    Stop { exit, diagnostics: vec![diagnostic] }
+    Stop { exit: explain::exit(error), diagnostics: vec![diagnostic] }
 }
 
 fn pooled(connection: &Connection) -> Diagnostic {

@@ -209,6 +209,9 @@ fn a_signal_drops_the_copies_and_leaves_whole_reports() {
     kill(Pid::from_raw(running.pid() as i32), Signal::SIGINT).unwrap();
     let output = running.finish();
     assert_eq!(output.status, "130", "{}", output.text);
+    assert!(output.text.contains("`seedbed test --rerun-failed` runs"), "{}", output.text);
+    assert!(!output.text.contains("goes on where it was"), "{}", output.text);
+    assert!(!output.text.contains(", \n"), "{}", output.text);
     assert_eq!(copies(run_of(&copy)), [""; 0]);
     let lines = std::fs::read_to_string(directory.path().join("r.json")).unwrap();
     let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -574,4 +577,13 @@ fn what_happens_is_told_to_a_collector_of_logs_while_it_happens() {
     let run = &lines[0]["seedbed.run"];
     assert!(run.as_str().is_some_and(|run| run.len() == 8), "{run}");
     assert!(lines.iter().all(|line| line["seedbed.run"] == *run), "{}", output.text);
+}
+
+#[test]
+fn a_server_that_is_waited_for_is_named_once() {
+    let directory =
+        project(&[("scenarios/a.yaml", "scenario: A\nsteps: [{assert: One, query: select 1, value: 1}]\n")]);
+    let output = test(&directory, &["--url", "postgres://u@127.0.0.1:1/d", "--wait", "1500ms"]);
+    assert_eq!(output.status, "3", "{}", output.text);
+    assert_eq!(output.text.matches("waiting for").count(), 1, "{}", output.text);
 }

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use crate::cli::options::{Log, Options};
 use crate::cli::out;
+use crate::cli::repeats::Repeats;
 use crate::cli::terminal::{Spinner, print_diagnostics, print_json, print_log, print_warnings};
 use crate::project::diagnostic::Diagnostic;
 use crate::report::event::Event;
@@ -23,6 +24,7 @@ pub struct Watch<'a> {
     /// Whether the last one said so much that the next stands apart.
     is_apart: bool,
     spinner: Option<Spinner>,
+    repeats: Repeats,
 }
 
 impl<'a> Watch<'a> {
@@ -38,6 +40,7 @@ impl<'a> Watch<'a> {
             failed: 0,
             is_apart: false,
             spinner: is_watched.then(Spinner::start),
+            repeats: Repeats::default(),
         }
     }
 
@@ -81,18 +84,19 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn event(&self, event: &Event) {
+    fn event(&mut self, event: &Event) {
         self.log(event);
-        self.say(words::progress(event));
-        if self.options.json || self.options.quiet {
-            return;
-        }
-        let is_verbose = self.options.verbose && self.options.log == Log::Text;
-        let is_told = matches!(event, Event::Warned(_) | Event::Noticed { .. });
-        if is_told || matches!(event, Event::Connected { is_unverified: true, .. }) {
-            out::coloured(&words::line(event, 0));
-        } else if let Some(progress) = words::progress(event).filter(|_| is_verbose) {
+        let progress = words::progress(event);
+        self.say(progress.clone());
+        let is_worth_a_line = self.repeats.is_worth_a_line(event, self.options.verbose);
+        let is_shown = is_worth_a_line && self.spinner.is_none() && self.options.log == Log::Text;
+        if let Some(progress) = progress.filter(|_| is_shown) {
             out::error(&format!("{}{progress}{:#}\n", words::FAINT, words::FAINT));
+        }
+        let is_told = matches!(event, Event::Warned(_) | Event::Noticed { .. })
+            || matches!(event, Event::Connected { is_unverified: true, .. });
+        if is_told && !self.options.json && !self.options.quiet {
+            out::coloured(&words::line(event, 0));
         }
     }
 

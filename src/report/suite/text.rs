@@ -24,9 +24,9 @@ pub fn test(test: &TestReport, title_width: usize) -> String {
     let name = printable(&test.name());
     let padding = " ".repeat(title_width.saturating_sub(name.chars().count()));
     let file = printable(&test.file);
-    let facts = facts(test).join(", ");
+    let facts = std::iter::once(file).chain(facts(test)).collect::<Vec<_>>().join(", ");
     let mut text = format!(
-        "{style}{mark}{style:#} {HEAD}{name}{HEAD:#}{padding}  {style}{:<7}{style:#}  {FAINT}{file}, {facts}{FAINT:#}\n",
+        "{style}{mark}{style:#} {HEAD}{name}{HEAD:#}{padding}  {style}{:<7}{style:#}  {FAINT}{facts}{FAINT:#}\n",
         verdict.word()
     );
     if matches!(verdict, Verdict::Failed | Verdict::Error) {
